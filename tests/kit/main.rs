@@ -22,6 +22,7 @@ mod command_line;
 #[cfg(target_os = "linux")]
 mod confined;
 mod crowd;
+mod designs;
 mod experiments;
 mod export;
 mod floors;

@@ -95,6 +95,11 @@ fn lab_1_with_a_locked_list_and_a_channel_for_each_client() {
 }
 
 #[test]
+fn lab_1_with_an_event_loop() {
+    submission_gets_full_points("lab1-event-loop", 1);
+}
+
+#[test]
 fn lab_1_in_one_function_without_the_kits_library() {
     submission_gets_full_points("lab1-one-function", 1);
 }

@@ -1,5 +1,6 @@
 //! The results of a benchmark: for each quantity, one value for each server and round.
 
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 /// The name of the relay in the results.
@@ -207,11 +208,47 @@ impl Results {
             "notes": self.notes,
         })
     }
+
+    /// Reads results without faults from the JSON that [`Results::to_json`] returns. `quantities` are the quantities
+    /// that were measured, without values.
+    ///
+    /// # Errors
+    /// Returns an error that names the missing part.
+    pub fn from_json(json: &Value, mut quantities: Vec<Quantity>) -> Result<Self> {
+        let number = |name: &str| json[name].as_f64().with_context(|| format!("no {name}"));
+        let count = |name: &str| {
+            let count = json[name].as_u64().and_then(|count| usize::try_from(count).ok());
+            count.with_context(|| format!("no {name}"))
+        };
+        let list = |json: &Value, name: &str| {
+            json[name].as_array().cloned().with_context(|| format!("no {name}"))
+        };
+        let text = |json: &Value| json.as_str().unwrap_or_default().to_owned();
+        let all = list(json, "quantities")?;
+        for quantity in &mut quantities {
+            let found = all.iter().find(|one| one["id"] == quantity.id.as_str());
+            let found = found.with_context(|| format!("no quantity {}", quantity.id))?;
+            for series in list(found, "servers")? {
+                for value in list(&series, "values")? {
+                    quantity.add(&text(&series["server"]), value.as_f64());
+                }
+            }
+        }
+        Ok(Self {
+            lab: count("lab")?.try_into()?,
+            rounds: count("rounds")?,
+            seconds: number("seconds")?,
+            processors: count("processors")?,
+            quantities,
+            faults: Vec::new(),
+            notes: list(json, "notes")?.iter().map(text).collect(),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Quantity, RELAY, Spread, Unit};
+    use super::{Quantity, RELAY, Results, Spread, Unit};
 
     #[test]
     fn ratios_compare_values_of_the_same_round() {
@@ -225,5 +262,27 @@ mod tests {
         assert_eq!(rate.to_relay(own), Some(Spread { median: 0.9, least: 0.5, most: 0.9 }));
         assert_eq!(own.spread(), Some(Spread { median: 50.0, least: 9.0, most: 50.0 }));
         assert_eq!(own.stalls(), 1);
+    }
+
+    #[test]
+    fn results_can_be_read_from_their_json() {
+        let rate = Quantity::new("rate-1x100".into(), "rate".into(), Unit::PerSecond);
+        let mut measured = rate.clone();
+        measured.add(RELAY, Some(100.0));
+        measured.add("yours", None);
+        let results = Results {
+            lab: 2,
+            rounds: 1,
+            seconds: 0.5,
+            processors: 4,
+            quantities: vec![measured],
+            faults: Vec::new(),
+            notes: vec!["a note".into()],
+        };
+        let json = results.to_json();
+        assert_eq!(Results::from_json(&json, vec![rate]).unwrap().to_json(), json);
+        let other = Quantity::new("connect".into(), "time".into(), Unit::Seconds);
+        let error = Results::from_json(&json, vec![other]).unwrap_err();
+        assert_eq!(error.to_string(), "no quantity connect");
     }
 }

@@ -138,6 +138,10 @@ enum Command {
         /// Writes nothing and fails if a file would change
         #[arg(long)]
         check: bool,
+        /// Only measures the designs of the chapter about speed, in this number of rounds. Needs a quiet machine
+        #[arg(long, value_name = "ROUNDS", conflicts_with = "check",
+            value_parser = clap::value_parser!(u16).range(1..=100))]
+        measure: Option<u16>,
     },
     /// Simulates a crowd on your server and checks that everyone gets each message once and in order
     Crowd(crowd::Options),
@@ -215,7 +219,8 @@ pub fn run(options: Options) -> Result<ExitCode> {
         Some(Command::Reset(options)) => reset::run(&kit, options)?,
         Some(Command::Solution { stage, yes }) => solution::run(&kit, stage, yes)?,
         Some(Command::Starters { check, force }) => starters::run(&kit, check, force)?,
-        Some(Command::Figures { check }) => {
+        Some(Command::Figures { measure: Some(rounds), .. }) => figures::measure(&kit, rounds)?,
+        Some(Command::Figures { check, measure: None }) => {
             let not_for_students = [&NEED_SOLUTIONS[..], &["grade", "merge"]].concat();
             figures::run(&kit, check, Options::command(), &not_for_students)?;
         }

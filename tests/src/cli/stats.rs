@@ -190,7 +190,9 @@ fn say_broken(count: usize, name: &str, say: impl Fn(&str)) {
         0 => {}
         1 => say(&format!("A line of {name} was skipped, because it could not be parsed.")),
         _ => {
-            say(&format!("{count} lines of {name} were skipped, because they could not be parsed."));
+            say(&format!(
+                "{count} lines of {name} were skipped, because they could not be parsed."
+            ));
         }
     }
 }

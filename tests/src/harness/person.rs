@@ -267,6 +267,8 @@ impl Person {
         let Some(at) = at else { return Ok(()) };
         let begin = all[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let line = all[begin..].split(|&byte| byte == b'\n').next().unwrap_or(bytes);
+        // The terminal puts a \r before each newline.
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         let who = format!("{}'s terminal should never have received {}", self.name, visible(bytes));
         Err(self.journal.wrong(who, "harmless characters instead", visible(line)))
     }
@@ -349,7 +351,7 @@ impl Person {
         let (before, rest) = (without_unwritten(&before), without_unwritten(&rest));
         let came = match rest.trim() {
             "" => format!("{NOTHING}{end}"),
-            rest => format!("{}{end}", rest.replace('\n', "⏎ ")),
+            rest => format!("{}{end}", rest.replace('\n', "⏎")),
         };
         let (name, expected_bytes) = (self.name.clone(), expected.replace('⏎', "\n").into_bytes());
         let evidence = Evidence {

@@ -239,12 +239,19 @@ impl Journal {
 
 /// Returns the events up to the end of the script. Consecutive pieces of the same kind are joined into one.
 pub fn merged(events: &[Event]) -> Vec<Event> {
-    merged_with_pieces(events).into_iter().map(|(event, _)| event).collect()
+    joined(events, Duration::MAX).into_iter().map(|(event, _)| event).collect()
 }
 
-/// Like [`merged`], but also returns the position at which each piece begins.
+/// Like [`merged`], but also returns the position at which each piece begins. Output that a program shows after a pause
+/// is an event of its own, because it was shown later.
 pub fn merged_with_pieces(events: &[Event]) -> Vec<(Event, Vec<usize>)> {
+    const PAUSE: Duration = Duration::from_millis(40);
+    joined(events, PAUSE)
+}
+
+fn joined(events: &[Event], pause: Duration) -> Vec<(Event, Vec<usize>)> {
     let mut merged: Vec<(Event, Vec<usize>)> = Vec::new();
+    let mut last = Duration::ZERO;
     for event in events.iter().take_while(|event| event.what != EventKind::End) {
         let before = merged.last_mut().filter(|(before, _)| before.who == event.who);
         let joined = before.and_then(|(before, begins)| match (&mut before.what, &event.what) {
@@ -257,10 +264,15 @@ pub fn merged_with_pieces(events: &[Event]) -> Vec<(Event, Vec<usize>)> {
             {
                 Some((begins, bytes, more))
             }
-            (EventKind::Typed(bytes), EventKind::Typed(more))
-            | (EventKind::Showed(bytes), EventKind::Showed(more)) => Some((begins, bytes, more)),
+            (EventKind::Typed(bytes), EventKind::Typed(more)) => Some((begins, bytes, more)),
+            (EventKind::Showed(bytes), EventKind::Showed(more))
+                if event.at.saturating_sub(last) < pause =>
+            {
+                Some((begins, bytes, more))
+            }
             _ => None,
         });
+        last = event.at;
         match joined {
             Some((begins, bytes, more)) => {
                 begins.push(bytes.len());

@@ -8,7 +8,7 @@ use crate::journal::{Event, EventKind, Wire};
 use crate::report::text::plain;
 
 /// A text that is shorter than this may be part of another text by chance.
-const SHORT: usize = 3;
+pub const SHORT: usize = 3;
 
 /// The maximum length of a text to search for, in bytes.
 const LONG: usize = 4000;
@@ -66,7 +66,7 @@ fn has_any(texts: &[String], shown: &str) -> bool {
 }
 
 /// Returns what a participant said: the last line without the field or the name before it.
-fn content(said: &str) -> &str {
+pub fn content(said: &str) -> &str {
     let line = trim(said).rsplit('⏎').next().unwrap_or_default();
     line.rsplit_once(": ").map_or(line, |(_, value)| value)
 }

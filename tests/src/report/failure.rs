@@ -22,9 +22,8 @@ use crate::report::part::made;
 use crate::report::programs::States;
 use crate::report::scoreboard::stage_line_in;
 use crate::report::screens::Screen;
-use crate::report::text::{
-    MIN_COLUMNS, columns, labelled, quoted, quoted_line, rows, short_blanks, wrapped,
-};
+use crate::report::text::{MIN_COLUMNS, columns, labelled, quoted, quoted_line};
+use crate::report::text::{rows, short_blanks, wrapped};
 use crate::report::{diff, explaining, near_miss, programs, screens};
 
 /// The width, in columns, of the labels before the expected and the actual text.

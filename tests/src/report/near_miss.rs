@@ -11,6 +11,7 @@ use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 use crate::network::messages::messages;
+use crate::report::explaining::{SHORT, content};
 use crate::report::frame_miss::frame_miss;
 use crate::report::text::{cut, quoted_line, short_blanks};
 
@@ -80,9 +81,38 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     }
     if *is_screen {
         misses.extend(was_removed(name, message, evidence, events));
+        misses.extend(shown_before(message, evidence));
+        misses.extend(not_sent(name, message, rest, events));
     }
     misses.extend(only_typed(name, message, rest, events));
     misses.iter().map(|miss| quoted_line(miss)).collect()
+}
+
+/// Returns a remark if the screen shows the line from an earlier step, but not again.
+fn shown_before(message: &[u8], evidence: &Evidence) -> Option<String> {
+    let count =
+        evidence.before.split(|&byte| byte == b'\n').filter(|line| trim(line) == message).count();
+    let is_missing = count > 0 && find(&evidence.rest, message).is_none();
+    let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    is_missing.then(|| {
+        format!("the screen shows this line {times}, from before; it should be there once more")
+    })
+}
+
+/// Returns a remark if a client could not show the message because the server had not sent it to this client. The bytes
+/// between the two are known only if both programs are tested together.
+fn not_sent(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
+    let mut got = Vec::new();
+    for event in events.iter().filter(|event| event.who == name) {
+        if let EventKind::Got(_, Wire::Bytes(bytes)) = &event.what {
+            got.extend_from_slice(bytes);
+        }
+    }
+    let message = String::from_utf8_lossy(message);
+    let text = content(&message).as_bytes();
+    let is_missing = !got.is_empty() && text.len() >= SHORT;
+    let is_missing = is_missing && find(&got, text).is_none() && find(rest, text).is_none();
+    is_missing.then(|| format!("the server did not send this text to {name}"))
 }
 
 /// Returns the expected text without `…`, which stands for any other text in the line.

@@ -1,4 +1,5 @@
-//! Draws the results of a benchmark as an SVG picture: a panel for each quantity, with a bar for each server.
+//! Draws the results of a benchmark as an SVG picture: a panel for each quantity, with a bar for each server. The
+//! picture either stands alone or is a part of the book, whose style sheet gives it its colors.
 
 use std::fmt::Write;
 
@@ -29,8 +30,22 @@ rect { fill: #2f6fb0 } .relay { fill: #8a8a8a } line { stroke: #1b1b1b; stroke-w
 @media (prefers-color-scheme: dark) { text { fill: #e8e8e8 } .small { fill: #a8a8a8 } \
 rect { fill: #6aa9e9 } .relay { fill: #8a8a8a } line { stroke: #e8e8e8 } .paper { fill: #16181c } }";
 
-/// Returns the drawing, with a title and a description for readers who cannot see it.
+/// Returns the drawing as a file, with a title and a description for readers who cannot see it.
 pub fn plot(results: &Results) -> String {
+    drawing(
+        results,
+        &format!(
+            "<style>{STYLE}</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n"
+        ),
+    )
+}
+
+/// Returns the drawing for a page of the book.
+pub fn figure(results: &Results) -> String {
+    drawing(results, "")
+}
+
+fn drawing(results: &Results, style: &str) -> String {
     let title = format!("Lab {}: the servers compared with a bare relay", results.lab);
     let about = format!(
         "Medians of {}; each line shows the smallest and the largest value. {}",
@@ -47,8 +62,7 @@ pub fn plot(results: &Results) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH:.0} {height:.0}\" width=\"{WIDTH:.0}\" \
          height=\"{height:.0}\" role=\"img\" aria-labelledby=\"title about\">\n\
-         <title id=\"title\">{title}</title>\n<desc id=\"about\">{about}</desc>\n<style>{STYLE}</style>\n\
-         <rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n\
+         <title id=\"title\">{title}</title>\n<desc id=\"about\">{about}</desc>\n{style}\
          <text class=\"title\" x=\"12\" y=\"28\">{title}</text>\n{panels}</svg>\n"
     )
 }
@@ -80,11 +94,11 @@ fn panel(panels: &mut String, quantity: &Quantity, y: f64) -> f64 {
         let text = match series.spread() {
             None => "stopped delivering".to_owned(),
             Some(Spread { median, least, most }) => {
-                let class = if series.server == RELAY { " class=\"relay\"" } else { "" };
+                let class = if series.server == RELAY { "bar relay" } else { "bar" };
                 let _ = writeln!(
                     panels,
-                    "<rect{class} x=\"{NAMES:.0}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.0}\"/>\
-                     <line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\"/>",
+                    "<rect class=\"{class}\" x=\"{NAMES:.0}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.0}\"/>\
+                     <line class=\"range\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\"/>",
                     x(median) - NAMES,
                     ROW - 6.0,
                     x(least),

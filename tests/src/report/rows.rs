@@ -5,11 +5,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::journal::failure::Evidence;
+use crate::journal::is_server;
 use crate::journal::unwritten::without_unwritten;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 use crate::network::messages::messages;
-use crate::report::text::{plain, quoted_line, short_blanks};
+use crate::report::text::{plain, quoted_line, short_blanks, without_colors};
 
 /// If more messages than this arrive together, the messages in the middle share one arrow.
 const MANY: usize = 4;
@@ -243,9 +244,11 @@ pub fn rows_of(
             _ => format!("types {}", shown(&keys.replace_returns())),
         }),
         EventKind::Showed(bytes) => {
-            let plain = without_unwritten(&plain(bytes));
+            // A client's line editor moves the cursor. A server's escape sequences are text that a client has sent.
+            let text = if is_server(&event.who) { without_colors(bytes) } else { plain(bytes) };
+            let text = without_unwritten(&text);
             // A newline alone does not get a row.
-            if plain.trim().is_empty() { Vec::new() } else { note(shown(plain.as_bytes())) }
+            if text.trim().is_empty() { Vec::new() } else { note(shown(text.as_bytes())) }
         }
         EventKind::Started(_, command) => note(format!("$ {}", quoted_line(command))),
         EventKind::Note(text) => note(quoted_line(text)),

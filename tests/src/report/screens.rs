@@ -25,11 +25,17 @@ pub struct Screen {
 impl Screen {
     /// Keeps at most `last` lines. If there are more, the first line says how many are left out.
     pub fn keep_last(&mut self, last: usize) {
-        if self.lines.len() > last {
-            let left_out = self.lines.len() - last + 1;
-            self.lines.drain(..left_out);
-            self.lines.insert(0, format!("⋮ {left_out} more"));
-        }
+        keep_last(&mut self.lines, last);
+    }
+}
+
+fn keep_last(lines: &mut Vec<String>, last: usize) {
+    if lines.len() > last {
+        let left_out: Vec<_> = lines.drain(..=lines.len() - last).collect();
+        // The first line may itself stand for several lines.
+        let earlier = left_out[0].strip_prefix("⋮ ").and_then(|rest| rest.strip_suffix(" more"));
+        let earlier = earlier.and_then(|count| count.parse().ok()).unwrap_or(1);
+        lines.insert(0, format!("⋮ {} more", left_out.len() - 1 + earlier));
     }
 }
 
@@ -50,15 +56,17 @@ pub fn screens(events: &[Event], last: usize) -> Vec<Screen> {
         let mut screen = shown::Screen::new(terminal.columns(), ROWS);
         let total: usize = later.clone().filter_map(shown_bytes).map(<[u8]>::len).sum();
         let mut skipped = total.saturating_sub(MOST_BYTES);
+        let mut typed = Typed::default();
         for event in later {
             match &event.what {
                 EventKind::Showed(bytes) => {
                     let (before, bytes) = bytes.split_at(skipped.min(bytes.len()));
                     skipped -= before.len();
+                    typed.is_followed_by(bytes, &mut screen);
                     // This call fails only if there are too many bytes, which is not the case here.
                     let _ = screen.add(bytes);
                 }
-                EventKind::Unechoed(keys) => drop(screen.add(&echo(keys))),
+                EventKind::Unechoed(keys) => typed.adds(keys, &mut screen),
                 EventKind::Resized(columns, rows) => screen.resize(*columns, *rows),
                 _ => {}
             }
@@ -82,15 +90,46 @@ fn shown_bytes(event: &Event) -> Option<&[u8]> {
     if let EventKind::Showed(bytes) = &event.what { Some(bytes) } else { None }
 }
 
-/// Returns the keys as a terminal with echo would show them. Even without echo, Enter begins a new line.
-fn echo(keys: &[u8]) -> Vec<u8> {
-    let shown = |key: &u8| match key {
-        b'\r' => Vec::new(),
-        3 => b"^C".to_vec(),
-        4 => b"^D".to_vec(),
-        key => vec![*key],
-    };
-    keys.iter().flat_map(shown).collect()
+/// The line that a person is typing on a terminal that does not echo.
+#[derive(Default)]
+struct Typed {
+    line: Vec<u8>,
+    /// Whether the program has shown something in the middle of the line.
+    is_interrupted: bool,
+    /// Whether Enter was pressed, and nothing has been shown since.
+    is_entered: bool,
+}
+
+impl Typed {
+    /// Shows the keys as a line editor would: after an interruption, it shows the whole line again.
+    fn adds(&mut self, keys: &[u8], screen: &mut shown::Screen) {
+        self.is_followed_by(b"", screen);
+        let shown = |key: &u8| match key {
+            b'\r' => Vec::new(),
+            3 => b"^C".to_vec(),
+            4 => b"^D".to_vec(),
+            key => vec![*key],
+        };
+        let shown: Vec<u8> = keys.iter().flat_map(shown).collect();
+        if self.is_interrupted {
+            let _ = screen.add(&self.line);
+        }
+        let _ = screen.add(&shown);
+        self.line.extend_from_slice(&shown);
+        self.is_interrupted = false;
+        self.is_entered = keys.ends_with(b"\r");
+    }
+
+    /// Begins a new line after Enter, unless the terminal does.
+    fn is_followed_by(&mut self, bytes: &[u8], screen: &mut shown::Screen) {
+        if self.is_entered {
+            if !bytes.starts_with(b"\r\n") && !bytes.starts_with(b"\n") {
+                let _ = screen.add(b"\r\n");
+            }
+            *self = Self::default();
+        }
+        self.is_interrupted = !self.line.is_empty();
+    }
 }
 
 /// The minimum width of a screen, in columns. A narrower screen is hard to read.
@@ -143,5 +182,6 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
 /// Wraps the lines for a terminal of this width and returns the last rows.
 pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
     let mut rows: Vec<_> = lines.iter().flat_map(|line| folded(line.trim_end(), room)).collect();
-    rows.split_off(rows.len().saturating_sub(last))
+    keep_last(&mut rows, last);
+    rows
 }

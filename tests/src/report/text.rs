@@ -96,6 +96,21 @@ pub fn plain(bytes: &[u8]) -> String {
     console::strip_ansi_codes(&String::from_utf8_lossy(bytes)).replace('\r', "")
 }
 
+/// Like [`plain`], but removes only the sequences that set colors (`ESC [ … m`), so that all others can be seen.
+pub fn without_colors(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).replace('\r', "");
+    let mut parts = text.split("\x1b[");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|char: char| char.is_ascii_digit() || char == ';');
+        match rest.strip_prefix('m') {
+            Some(rest) => kept.push_str(rest),
+            None => kept.extend(["\x1b[", part]),
+        }
+    }
+    kept
+}
+
 /// Escapes program output for HTML and SVG, so that it is always plain text, whatever the program prints.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

@@ -139,6 +139,7 @@ impl Program {
         terminal: Terminal,
         journal: &Journal,
     ) -> Check<Self> {
+        let started = Instant::now();
         let Launch { program, arguments, place, elsewhere } = launch;
         // rexpect does not report a missing program.
         if !program.is_file() {
@@ -185,7 +186,7 @@ impl Program {
             });
         }
         let grader = process::id();
-        let (starting, started) = (orphans::starting(), Instant::now());
+        let starting = orphans::starting();
         let pty = PtyProcess::new(command);
         if process::id() != grader {
             // If exec fails, `new` also returns in the child, which must not become a second grader.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::bench::plan::{Extent, Plan};
+use crate::bench::results::Results;
 use crate::bench::rounds;
 use crate::bench::server::Contender;
 use crate::cli::bench::options::{Options, RelayOptions};
@@ -48,25 +49,15 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
         time: Duration::from_secs_f64(options.seconds),
         measurements: extent.measurements(),
     };
-    let people = plan.measurements.iter().map(|one| one.people()).max().unwrap_or(0);
-    allow_connections(people)?;
+    prepare(&plan)?;
     // The files are created first, so that a file that cannot be written is reported before the measurements.
     let create = |path: &Path| {
         File::create(path).with_context(|| format!("cannot write {}", path.display()))
     };
     let json = options.json.as_deref().map(create).transpose()?;
     let svg = options.svg.as_deref().map(create).transpose()?;
-    ctrlc::set_handler(|| {
-        // From now on, no server is started, and running servers are stopped.
-        orphans::no_more();
-        orphans::end_all();
-        process::exit(130);
-    })?;
     let contenders = contenders(kit, options)?;
-    let progress = Progress::start("starting the relay")?;
-    let results = rounds::run(&plan, &contenders, &|step| progress.step(step));
-    drop(progress);
-    let results = results?;
+    let results = measure(&plan, &contenders)?;
     println!("{}", to_text(&results, columns()));
     if let Some(mut file) = json {
         let text = serde_json::to_string_pretty(&results.to_json())?;
@@ -76,6 +67,31 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
         file.write_all(plot(&results).as_bytes()).context("cannot write the --svg file")?;
     }
     Ok(results.faults.iter().all(|fault| fault.is_unwritten))
+}
+
+/// Raises the limit of open files as far as the plan needs, and makes Ctrl-C end everything that was started.
+///
+/// # Errors
+/// Returns an error if the machine allows too few open files.
+pub fn prepare(plan: &Plan) -> Result<()> {
+    let people = plan.measurements.iter().map(|one| one.people()).max().unwrap_or(0);
+    allow_connections(people)?;
+    ctrlc::set_handler(|| {
+        // From now on, no server is started, and those that run are ended.
+        orphans::no_more();
+        orphans::end_all();
+        process::exit(130);
+    })?;
+    Ok(())
+}
+
+/// Measures the contenders and shows the progress.
+///
+/// # Errors
+/// Returns an error if the relay fails.
+pub fn measure(plan: &Plan, contenders: &[Contender]) -> Result<Results> {
+    let progress = Progress::start("starting the relay")?;
+    rounds::run(plan, contenders, &|step| progress.step(step))
 }
 
 /// Runs the relay until this process is killed.

@@ -7,7 +7,7 @@ mod options;
 mod other;
 
 #[cfg(target_os = "linux")]
-pub use linux::{relay, run};
+pub use linux::{measure, prepare, relay, run};
 pub use options::{Options, RelayOptions};
 #[cfg(not(target_os = "linux"))]
 pub use other::{relay, run};

@@ -4,6 +4,9 @@
 //! `tests/kit/mutants.rs`.
 
 pub mod demo;
+mod designs;
+#[cfg(target_os = "linux")]
+mod measure;
 mod play;
 mod stable;
 mod transcripts;
@@ -99,6 +102,21 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
     Ok(())
 }
 
+/// Measures the designs of the chapter about speed, in `rounds` rounds, and writes the values to a figure file.
+///
+/// # Errors
+/// Returns an error if a design cannot be built or measured, if the file cannot be written, or on systems other than
+/// Linux.
+pub fn measure(kit: &Path, rounds: u16) -> Result<()> {
+    if !Author::Kit.exists(kit) {
+        bail!("one of the designs is in solutions/, which this kit does not have");
+    }
+    #[cfg(target_os = "linux")]
+    return measure::measure(kit, rounds.into());
+    #[cfg(not(target_os = "linux"))]
+    bail!("{rounds} rounds cannot be measured: the benchmark needs Linux");
+}
+
 /// Returns the names and contents of the figure files.
 fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let grader = Grader::new(kit, &labs::numbers(), Some(1));
@@ -119,6 +137,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
         figures.insert(format!("wire-{lab}.svg"), svg::ladder(&ladder));
     }
     figures.insert("programs.md".into(), transcripts::programs(&grader)?);
+    figures.extend(designs::figures(kit)?);
     progress.step("running a student's first session");
     figures.extend(transcripts::first_session(kit)?);
     for text in figures.values_mut() {

@@ -72,7 +72,13 @@ impl Peer {
             Some(())
         });
         found.ok_or_else(|| {
-            self.wrong("should have received at some point", &all.join(&b" and "[..]))
+            let mut failure =
+                self.wrong("should have received at some point", &all.join(&b" and "[..]));
+            // None of the bytes that arrived is wrong.
+            if let Failure::Wrong { evidence: Some(evidence), .. } = &mut failure {
+                evidence.before.append(&mut evidence.rest);
+            }
+            failure
         })
     }
 
