@@ -55,8 +55,8 @@ fn submission_gets_full_points(name: &str, lab: u32) {
     get_full_points(kit.path(), lab, Commands::default());
 }
 
-/// Asserts that a client gets full points in a student kit whose other programs are finished.
-fn client_gets_full_points(name: &str, lab: u32) {
+/// Asserts that a server or a client gets full points in a student kit whose other programs are finished.
+fn program_gets_full_points(name: &str, lab: u32) {
     let kit = export_built_in(&format!("target/unusual/{name}"));
     write_bodies(kit.path(), |other, _| other == lab);
     for file in files::below(&folder(name)).unwrap() {
@@ -96,7 +96,7 @@ fn lab_1_with_a_locked_list_and_a_channel_for_each_client() {
 
 #[test]
 fn lab_1_with_an_event_loop() {
-    submission_gets_full_points("lab1-event-loop", 1);
+    program_gets_full_points("lab1-event-loop", 1);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn lab_1_in_one_function_without_the_kits_library() {
 
 #[test]
 fn lab_1_with_a_line_editor_that_ignores_term() {
-    client_gets_full_points("lab1-escape-sequences", 1);
+    program_gets_full_points("lab1-escape-sequences", 1);
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub struct Design {
     /// The name in the figures.
     pub name: &'static str,
     /// The folder with the server, in the same folders as in a kit, or none for the finished server.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can measure"))]
     pub folder: Option<&'static str>,
 }
 

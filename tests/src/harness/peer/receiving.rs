@@ -16,7 +16,15 @@ use crate::journal::visible::visible;
 impl Peer {
     /// Waits for the next bytes, which must be `expected`.
     pub fn gets(&self, expected: impl AsRef<[u8]>) -> Check {
-        let expected = expected.as_ref();
+        self.gets_as("should have received", expected.as_ref())
+    }
+
+    /// Like [`Peer::gets`], but for the beginning of a message whose other parts are checked afterward.
+    pub fn gets_beginning(&self, expected: impl AsRef<[u8]>) -> Check {
+        self.gets_as("should have received a message that begins with", expected.as_ref())
+    }
+
+    fn gets_as(&self, what: &str, expected: &[u8]) -> Check {
         let has_come = self.takes(|rest| {
             let common = rest.len().min(expected.len());
             if rest[..common] != expected[..common] {
@@ -24,7 +32,7 @@ impl Peer {
             }
             if common == expected.len() { Next::Right(common) } else { Next::NotYet }
         });
-        if has_come { Ok(()) } else { Err(self.wrong("should have received", expected)) }
+        if has_come { Ok(()) } else { Err(self.wrong(what, expected)) }
     }
 
     /// Waits for messages from several speakers. The messages may be interleaved, but each speaker's messages must

@@ -75,11 +75,8 @@ impl Peer {
 
     /// Waits for the reply to a request to join.
     pub fn is_in(&self, room: &str, server: SocketAddr) -> Check<Membership> {
-        self.gets_lines(&[
-            &format!("JOINED_CHATROOM: {room}"),
-            &format!("SERVER_IP: {}", server.ip()),
-            &format!("PORT: {}", server.port()),
-        ])?;
+        let (ip, port) = (server.ip(), server.port());
+        self.gets_beginning(format!("JOINED_CHATROOM: {room}\nSERVER_IP: {ip}\nPORT: {port}\n"))?;
         let room_ref = self.gets_number("ROOM_REF")?;
         let join_id = self.gets_number("JOIN_ID")?;
         Ok(Membership { room_ref, join_id })
@@ -160,11 +157,8 @@ impl Peer {
 
     /// Waits for the reply to a greeting.
     pub fn is_greeted(&self, text: &str, server: SocketAddr) -> Check {
-        self.gets_lines(&[
-            &format!("HELO {text}"),
-            &format!("IP:{}", server.ip()),
-            &format!("Port:{}", server.port()),
-        ])?;
+        let (ip, port) = (server.ip(), server.port());
+        self.gets_beginning(format!("HELO {text}\nIP:{ip}\nPort:{port}\n"))?;
         self.gets_field("StudentID").map(|_| ())
     }
 }
