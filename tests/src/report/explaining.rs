@@ -13,8 +13,8 @@ pub const SHORT: usize = 3;
 /// The maximum length of a text to search for, in bytes.
 const LONG: usize = 4000;
 
-/// The maximum number of events of each kind that explain a failure.
-const MOST: usize = 2;
+/// The maximum number of events of each kind that explain a failure: what caused it and what came of it.
+const MOST: usize = 1;
 
 /// Returns the texts that a failure is about: the line that it quotes, the expected text, and the first line that came
 /// instead.

@@ -24,7 +24,7 @@ pub const CLOCK: usize = 8;
 const MIN_LANE: usize = 15;
 
 /// When rows in the middle are left out, this many rows at the beginning are always kept.
-const FIRST_ROWS: usize = 2;
+const FIRST_ROWS: usize = 1;
 
 /// When rows in the middle are left out, at least this many rows at the end are kept.
 const LAST_ROWS: usize = 6;
