@@ -127,7 +127,7 @@ fn a_part_of_a_report_that_panics_costs_only_this_part() {
             ("the failure", "     expected ", "expected <span"),
             ("the ladder", "     ms ", "<svg"),
             ("the screens", "┌ server", "class=\"screens\""),
-            ("the states", "exit status 3, after", "exit status 3, after"),
+            ("the states", "status 3, after", "status 3, after"),
             ("the advice", "   again ", "<dt>again"),
         ];
         for (other, on_terminal, on_page) in parts {

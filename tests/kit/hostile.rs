@@ -366,7 +366,7 @@ fn programs() -> Vec<Case> {
         }),
         case("is killed", &["SIGABRT"], |kit| kit.serves("process::abort()")),
         case("exits as if all were well", &["should have"], |kit| kit.serves("process::exit(0)")),
-        case("exits as the grader does", &["exit status 101"], |kit| {
+        case("exits as the grader does", &["with status 101"], |kit| {
             kit.serves("process::exit(101)");
         }),
         case("prints without end", &["flood"], |kit| {

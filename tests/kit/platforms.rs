@@ -132,7 +132,7 @@ fn a_kit_for_graders_has_no_solutions_and_grades() {
     let value: Value = serde_json::from_str(&fs::read_to_string(&results).unwrap()).unwrap();
     let tests = value["tests"].as_array().unwrap();
     let points: u64 = tests.iter().map(|test| test["score"].as_u64().unwrap()).sum();
-    assert_eq!(points, 100, "{value}");
+    assert_eq!(points, 110, "{value}");
 
     // A submission that cannot be graded gets no result, not 0 points.
     files::write(&at("nothing/notes.txt"), "").unwrap();

@@ -63,6 +63,9 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
         }
         match ended.status {
             _ if ended.excess.is_some() => {}
+            // An earlier program with the same name has done what it should.
+            Some(WaitStatus::Exited(_, 0))
+                if programs[at + 1..].iter().any(|(other, _)| other == name) => {}
             // A client is allowed to exit, but a server is not.
             Some(WaitStatus::Exited(_, 0)) if !is_server(name) && about != Some(name) => {}
             // Clients are expected to exit when their server exits.

@@ -158,7 +158,8 @@ fn workspace(manifest: &str) -> Result<String> {
     let workspace = workspace.context("the kit's Cargo.toml has no workspace")?;
     workspace.remove("default-members");
     if let Some(Value::Array(members)) = workspace.get_mut("members") {
-        let is_kept = |member: &str| member != "tests" && !member.starts_with("solutions");
+        let is_left_out = |folder: &str| ["tests", "solutions"].contains(&folder);
+        let is_kept = |member: &str| !member.split('/').next().is_some_and(is_left_out);
         members.retain(|member| member.as_str().is_some_and(is_kept));
     }
     let dev =

@@ -52,7 +52,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     harness.step(&["read_reply", "show_replies"], "the server sends an error");
     server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
     alice.sees_somewhere("what do you want")?;
-    harness.step(&["show"], "that message's second line should not look like a message");
+    harness.step(&["show"], "the second line of bob's message should not look like one");
     alice.has_seen(0, &forged)?;
     harness.step(&["show", "read_reply"], "the server sends about 5,000 characters of text");
     let long = format!("{}{}", "x".repeat(5000), harness.words(1));
