@@ -182,6 +182,9 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
 /// Wraps the lines for a terminal of this width and returns the last rows.
 pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
     let mut rows: Vec<_> = lines.iter().flat_map(|line| folded(line.trim_end(), room)).collect();
-    keep_last(&mut rows, last);
+    if rows.len() > last {
+        keep_last(&mut rows, last);
+        rows[0] = cut(&rows[0], room);
+    }
     rows
 }
