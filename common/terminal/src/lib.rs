@@ -338,6 +338,10 @@ impl Screen {
             self.wait_until_shown();
             let _ = self.ending.set(message.clone());
             self.interrupt_editor();
+        } else {
+            // `fail` takes the input away. The reading thread must not conclude that the user is leaving, because
+            // `main` would then exit with status 0 before the message is printed.
+            let _ = self.ending.set(String::new());
         }
         fail(&message)
     }

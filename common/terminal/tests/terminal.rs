@@ -7,9 +7,13 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{self, Child, Command, Stdio};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 use std::{env, thread};
 
 use common::green;
+#[cfg(target_os = "linux")]
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use terminal::{Screen, Terminal};
@@ -28,11 +32,13 @@ fn main() {
         Ok("hang") => hang(),
         Ok("ask") => ask(),
         Ok("fail") => fail(),
+        Ok("end at once") => end_at_once(),
         Ok(_) => tell_lines(),
         Err(_) => {
             a_panic_restores_the_terminal();
             printed_messages_are_shown_before_the_end();
             a_failure_is_printed_below_the_half_typed_line();
+            the_end_of_a_connection_is_never_taken_for_the_users_end();
             a_line_is_one_message_or_none();
             newlines_in_a_line_become_spaces();
             a_question_is_repeated_until_there_is_an_answer();
@@ -90,6 +96,40 @@ fn ask() {
     match terminal.ask("Name? ") {
         Some(name) => terminal.print(&format!("hello {name}")),
         None => terminal.print("good bye"),
+    }
+}
+
+/// Ends as a client does whose server closes the connection just after the start, when the reading thread may not have
+/// begun to read.
+fn end_at_once() {
+    let mut terminal = Terminal::open("quit").unwrap();
+    let screen = terminal.screen();
+    thread::spawn(move || screen.end(Ok(())));
+    while terminal.read_line().is_some() {}
+    process::exit(3)
+}
+
+/// Only Linux can make a pipe small enough to be full.
+#[cfg(not(target_os = "linux"))]
+fn the_end_of_a_connection_is_never_taken_for_the_users_end() {}
+
+#[cfg(target_os = "linux")]
+fn the_end_of_a_connection_is_never_taken_for_the_users_end() {
+    for _ in 0..20 {
+        // The program waits in the middle of its last message, until there is space in the pipe.
+        let (mut reader, mut writer) = io::pipe().unwrap();
+        let size = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+        writer.write_all(&vec![b' '; size.unsigned_abs() as usize]).unwrap();
+        let terminal = openpty(None, None).unwrap();
+        let mut command = program("end at once");
+        command.env("TERM", "dumb").stdin(terminal.slave).stdout(Stdio::null()).stderr(writer);
+        let mut program = command.spawn().unwrap();
+        // The command also holds the pipe's writing end.
+        drop(command);
+        // A program that takes the end for the user's exits now.
+        thread::sleep(Duration::from_millis(20));
+        io::copy(&mut reader, &mut io::sink()).unwrap();
+        assert_eq!(program.wait().unwrap().code(), Some(1));
     }
 }
 
