@@ -13,9 +13,6 @@ pub const SHORT: usize = 3;
 /// The maximum length of a text to search for, in bytes.
 const LONG: usize = 4000;
 
-/// The maximum number of events of each kind that explain a failure: what caused it and what came of it.
-const MOST: usize = 1;
-
 /// Returns the texts that a failure is about: the line that it quotes, the expected text, and the first line that came
 /// instead.
 pub fn texts(failure: &Failure) -> Vec<String> {
@@ -29,9 +26,9 @@ pub fn texts(failure: &Failure) -> Vec<String> {
         .collect()
 }
 
-/// Returns the numbers of the events that explain a failure: the last events in which a participant typed or sent what
-/// `texts` contain, the last events in which the first participant of `about` received or showed one of the `texts`,
-/// and the event `focus`.
+/// Returns the numbers of the events that explain a failure: the last event in which a participant typed or sent what
+/// `texts` contain, the last event in which the first participant of `about` received or showed one of the `texts`, and
+/// the event `focus`.
 pub fn explaining(
     events: &[Event],
     about: &[&str],
@@ -52,13 +49,9 @@ pub fn explaining(
         EventKind::Showed(bytes) => has_any(texts, &visible(plain(bytes).as_bytes())),
         _ => false,
     };
-    let last = |is: &dyn Fn(&Event) -> bool| -> Vec<usize> {
-        let all = events.iter().enumerate().rev().filter(|(_, event)| is(event));
-        all.map(|(number, _)| number).take(MOST).collect()
-    };
-    let causes = last(&is_cause);
-    let results = last(&|event| event.who == about && is_result(event));
-    causes.into_iter().chain(results).chain(focus).collect()
+    let cause = events.iter().rposition(is_cause);
+    let result = events.iter().rposition(|event| event.who == about && is_result(event));
+    [cause, result, focus].into_iter().flatten().collect()
 }
 
 fn has_any(texts: &[String], shown: &str) -> bool {
