@@ -1,19 +1,19 @@
 //! The report about a failed stage.
 
+mod advice;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use console::style;
 
-use crate::grading::verdict::{Graded, Verdict};
+use crate::grading::run::Outcome;
+use crate::grading::verdict::Graded;
 use crate::harness::stage::{Lab, Stage};
 use crate::journal;
 use crate::journal::failure::{Evidence, Failure};
-use crate::journal::is_server;
 use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Step, Wire};
-use crate::kit::exercises::{self, Location};
-use crate::kit::untrusted::exercises_of_lab;
 use crate::network::messages::{HEADER, frame};
 use crate::report::closing::closing;
 use crate::report::diff::Comparison;
@@ -22,7 +22,7 @@ use crate::report::part::made;
 use crate::report::programs::States;
 use crate::report::scoreboard::stage_line_in;
 use crate::report::screens::Screen;
-use crate::report::text::{MIN_COLUMNS, columns, labelled, quoted, quoted_line};
+use crate::report::text::{MIN_COLUMNS, columns, quoted, quoted_line};
 use crate::report::text::{rows, short_blanks, wrapped};
 use crate::report::{diff, explaining, near_miss, programs, screens};
 
@@ -52,8 +52,10 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// Creates a report. `again` is the command that runs the stage again.
     pub fn new(lab: &'a Lab, stage: &'a Stage, graded: &'a Graded, again: String) -> Self {
-        let events = graded.outcome.as_ref().map(|outcome| outcome.journal.events());
-        let events = events.unwrap_or_default();
+        let events = |outcome: &Outcome| {
+            programs::without_unheard(outcome.journal.events(), &outcome.programs)
+        };
+        let events = graded.outcome.as_ref().map(events).unwrap_or_default();
         Self { lab, stage, graded, again, events, columns: columns() }
     }
 
@@ -341,100 +343,6 @@ impl<'a> Report<'a> {
                 states
             })
             .unwrap_or_default()
-    }
-
-    fn advice_text(&self, kit: &Path) -> String {
-        let lines = self.advice(kit);
-        let line = |(label, text): &(&str, String)| match *label {
-            // A line break in the middle of a command would be copied together with the command.
-            "again" | "stuck?" => format!("   {label:<8}{text}"),
-            label => labelled(label, text, self.columns),
-        };
-        lines.iter().map(line).collect::<Vec<_>>().join("\n")
-    }
-
-    /// Returns the suggested next steps, each with a label.
-    pub fn advice(&self, kit: &Path) -> Vec<(&'static str, String)> {
-        let (lab, number) = (self.lab.number, self.stage.number);
-        let mut lines = Vec::new();
-        if let Some(passes) = self.graded.control_passes {
-            let is_slow = passes && self.graded.verdict == Verdict::GraderError;
-            let said = match passes {
-                true if is_slow => {
-                    "passes, but takes too long: this machine is too slow or too busy"
-                }
-                true => "passes: the reference programs do this correctly on this machine",
-                false => "also fails: this is the grader's fault, not yours",
-            };
-            lines.push(("control", said.to_owned()));
-        }
-        if self.graded.verdict == Verdict::GraderError {
-            let advice = "run the stage again; if it fails again, show this report to your instructor. \
-                          Your programs were not graded and may be correct.";
-            lines.push(("to do", advice.to_owned()));
-            lines.push(("again", self.again.clone()));
-            return lines;
-        }
-        // If a program does not compile, the compiler says where to look.
-        if self.has_happened() && self.graded.is_of_kit {
-            let panicked = programs::panic_places(&self.events);
-            let exists = |place: &String| {
-                let file = place.split(':').next().unwrap_or_default();
-                file.starts_with("labs/") && !file.contains("..") && kit.join(file).is_file()
-            };
-            lines.extend(
-                panicked
-                    .into_iter()
-                    .filter(exists)
-                    .map(|place| ("look at", format!("{}  it panicked here", quoted_line(&place)))),
-            );
-            for place in self.functions(kit) {
-                lines.push(("look at", format!("{}  `{}`", place.to_line(), place.task.name)));
-            }
-        }
-        if self.has_happened() {
-            lines.extend(self.stage.hints.first().map(|hint| ("hint", (*hint).to_owned())));
-        }
-        let chapter = format!("docs/src/lab{lab}.md");
-        if kit.join(&chapter).exists() {
-            lines.push(("read", format!("{chapter}#stage-{number}")));
-        }
-        lines.push(("again", self.again.clone()));
-        lines.push(("stuck?", format!("cargo lab hint {lab}.{number}")));
-        lines
-    }
-
-    /// Returns the functions that may contain the mistake, likeliest first: the step's functions, or else the functions
-    /// that the stage tests. A step without functions tests code that the student does not write.
-    fn functions(&self, kit: &Path) -> Vec<Location> {
-        let mut places = exercises_of_lab(kit, self.lab.number).unwrap_or_default();
-        let of_step = self.step().map(|step| step.functions);
-        let rank = |place: &Location| of_step?.iter().position(|name| *name == place.task.name);
-        let is_given = of_step.is_some_and(<[_]>::is_empty);
-        if !is_given && !places.iter().any(|place| rank(place).is_some()) {
-            return exercises::tested_by(places, self.stage.number);
-        }
-        places.retain(|place| rank(place).is_some());
-        if places.iter().any(|place| self.is_suspect(place)) {
-            places.retain(|place| self.is_suspect(place));
-        }
-        places.sort_by_key(rank);
-        places
-    }
-
-    /// Returns false if a function is part of the client although the failure is about the server's terminal, or part of
-    /// the server although the failure is about a client's exit.
-    fn is_suspect(&self, place: &Location) -> bool {
-        let Some(about) = self.about() else { return true };
-        let is_start = |event: &Event| matches!(event.what, EventKind::Started(..));
-        let is_program = self.events.iter().any(|event| event.who == about && is_start(event));
-        let other = match self.evidence() {
-            _ if !is_program => return true,
-            _ if is_server(about) => "client",
-            None => "server",
-            Some(_) => return true,
-        };
-        !place.path.iter().any(|part| part == other)
     }
 
     /// Returns the stage's number and title, for example `2.5  The server broadcasts each message to everyone`.

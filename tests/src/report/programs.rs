@@ -50,10 +50,9 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
     let server_died = programs.iter().any(|(name, ended)| is_server(name) && ended_badly(ended));
     let shown = shown(events);
     let mut seen = BTreeSet::new();
-    // `number` is the number of earlier programs with the same name.
     for (at, (name, ended)) in programs.iter().enumerate() {
-        let number = programs[..at].iter().filter(|(other, _)| other == name).count();
-        let after = || format!("after {}{}", short(ended.after), step(name, number, ended, events));
+        let step = || step(name, number(name, &programs[..at]), ended, events);
+        let after = || format!("after {}{}", short(ended.after), step());
         if let Some((excess, _)) = ended.excess {
             let what = match excess {
                 Excess::Memory => format!("used more than {} GiB of memory", MAX_MEMORY >> 30),
@@ -105,18 +104,45 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
     states
 }
 
-/// Returns the step during which a program exited, if another step followed.
-fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
+/// Returns the time at which the program with this name was started, after `number` others with the same name.
+fn start(name: &str, number: usize, events: &[Event]) -> Option<Duration> {
     let is_start =
         |event: &&Event| event.who == name && matches!(event.what, EventKind::Started(..));
-    let Some(start) = events.iter().filter(is_start).nth(number) else { return String::new() };
+    events.iter().filter(is_start).nth(number).map(|start| start.at)
+}
+
+/// Removes the bytes that arrived for a program after the program had exited, because nobody received them.
+pub fn without_unheard(mut events: Vec<Event>, programs: &[(String, Ended)]) -> Vec<Event> {
+    let gone = programs.iter().enumerate().filter(|(_, (_, ended))| ended.status.is_some());
+    let gone: Vec<_> = gone
+        .filter_map(|(at, (name, ended))| {
+            let number = number(name, &programs[..at]);
+            let exit = start(name, number, &events)? + ended.after;
+            Some((name, exit..start(name, number + 1, &events).unwrap_or(Duration::MAX)))
+        })
+        .collect();
+    events.retain(|event| {
+        !matches!(event.what, EventKind::Got(_, Wire::Bytes(_)))
+            || !gone.iter().any(|(name, time)| event.who == **name && time.contains(&event.at))
+    });
+    events
+}
+
+/// Returns how many of the `earlier` programs have this name.
+fn number(name: &str, earlier: &[(String, Ended)]) -> usize {
+    earlier.iter().filter(|(other, _)| other == name).count()
+}
+
+/// Returns the step during which a program exited, if another step followed.
+fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
+    let Some(start) = start(name, number, events) else { return String::new() };
     let steps = || {
         events.iter().rev().filter_map(|event| match &event.what {
             EventKind::Step(step) => Some((event.at, &step.name)),
             _ => None,
         })
     };
-    let end = start.at + ended.after;
+    let end = start + ended.after;
     let is_later = |(at, _): &(Duration, &String)| *at > end;
     let Some((next, _)) = steps().take_while(is_later).last() else { return String::new() };
     // The grader notices an exit with a delay, so the step is named only if the program clearly exited before the next
@@ -264,8 +290,32 @@ mod tests {
     use std::fmt::Write;
     use std::time::Duration;
 
-    use super::{Ended, Event, EventKind, LAST_LINES, MOST_STAGES, panic_places, panics, states};
+    use nix::sys::wait::WaitStatus;
+    use nix::unistd::Pid;
+
+    use super::{Ended, Event, EventKind, LAST_LINES, MOST_STAGES, Wire, panic_places, panics};
+    use super::{states, without_unheard};
+    use crate::journal::terminal::Terminal;
     use crate::system::process::Activity;
+
+    #[test]
+    fn a_program_receives_nothing_after_its_exit() {
+        let event = |at, what| Event { at: Duration::from_millis(at), who: "bob".to_owned(), what };
+        let started = |at| event(at, EventKind::Started(Terminal::Dumb, String::new()));
+        let got = |at| event(at, EventKind::Got("server".to_owned(), Wire::Bytes(b"hi".to_vec())));
+        let closes = event(40, EventKind::Got("server".to_owned(), Wire::Signal("closes")));
+        let exited = |after| Ended {
+            status: Some(WaitStatus::Exited(Pid::from_raw(7), 1)),
+            after: Duration::from_millis(after),
+            activity: Activity::default(),
+            excess: None,
+        };
+        let running = Ended { status: None, ..exited(5) };
+        let programs = [("bob".to_owned(), exited(20)), ("bob".to_owned(), running)];
+        let events = vec![started(10), got(29), got(31), closes.clone(), started(50), got(60)];
+        let heard = [started(10), got(29), closes, started(50), got(60)];
+        assert_eq!(without_unheard(events, &programs), heard);
+    }
 
     #[test]
     fn a_program_cannot_make_the_report_long() {

@@ -179,9 +179,22 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
     text.join("\n")
 }
 
-/// Wraps the lines for a terminal of this width and returns the last rows.
+/// The mark before the rest of a line that did not fit. A break without this mark is one of the person's terminal.
+const CONTINUED: &str = "↪ ";
+
+/// Wraps the lines for a report of this width and returns the last rows.
 pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
-    let mut rows: Vec<_> = lines.iter().flat_map(|line| folded(line.trim_end(), room)).collect();
+    let mut rows = Vec::new();
+    for line in lines {
+        let line = line.trim_end();
+        let first = folded(line, room).swap_remove(0);
+        let rest = &line[first.len()..];
+        rows.push(first);
+        if !rest.is_empty() {
+            let rest = folded(rest, room - width(CONTINUED));
+            rows.extend(rest.iter().map(|row| format!("{CONTINUED}{row}")));
+        }
+    }
     if rows.len() > last {
         keep_last(&mut rows, last);
         rows[0] = cut(&rows[0], room);

@@ -117,7 +117,7 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     harness.step(&["type_messages", "show_frames"], "ann finishes the line she is typing");
     ann.types(&end)?;
     server.gets_frame(format!("[ann] : {begin}{end}"))?;
-    harness.step(functions, "a two-line payload arrives; it should not look like two messages");
+    harness.step(functions, "the payload's second line looks like cem's; it should be shown");
     let (words, forged) = (harness.words(2), format!("[cem] : {}", harness.words(2)));
     server.frames(format!("[bob] : {words}\n{forged}"))?;
     let fence = format!("[bob] : {}", harness.words(2));
@@ -125,6 +125,10 @@ pub fn shows_frames_while_typing(harness: &Harness) -> Check {
     ann.sees(&fence)?;
     ann.has_somewhere(&[&words])?;
     ann.has_somewhere(&[&forged])?;
+    harness.step(
+        &["show_frames"],
+        "the payload's second line should not look like a message from cem",
+    );
     ann.has_seen(0, &forged)?;
     let functions = &["show_frames", "type_messages"];
     harness.step(functions, "ann types nothing; her client should use no processor time");

@@ -44,7 +44,8 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     server.sends(end)?;
     alice.sees(&format!("[{room}] carol: {second}"))?;
     let functions = &["show", "read_reply"];
-    harness.step(functions, "the server sends a two-line message; it should look like one");
+    harness
+        .step(functions, "the second line of bob's message looks like carol's; it should be shown");
     let forged = format!("[{room}] carol: {}", harness.words(3));
     server.sends(chat(31, "bob", &format!("{first}\n{forged}")))?;
     alice.sees(&format!("[{room}] bob: {first}"))?;
@@ -52,7 +53,7 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     harness.step(&["read_reply", "show_replies"], "the server sends an error");
     server.sends("ERROR_CODE: 3\nERROR_DESCRIPTION: what do you want\n")?;
     alice.sees_somewhere("what do you want")?;
-    harness.step(&["show"], "the second line of bob's message should not look like one");
+    harness.step(&["show"], "bob's second line should not look like a message from carol");
     alice.has_seen(0, &forged)?;
     harness.step(&["show", "read_reply"], "the server sends about 5,000 characters of text");
     let long = format!("{}{}", "x".repeat(5000), harness.words(1));
