@@ -95,7 +95,7 @@ pub fn lab() -> Lab {
                  Meanwhile `show_messages` (stage 3) shows messages in the other thread.",
             )
             .client(client::talks),
-        stage(6, "A client that says quit is released", 6)
+        stage(6, "A client that says quit is disconnected", 6)
             .on(&[4])
             .hint(
                 "Which message ends the connection: one that begins with `quit`, one that contains \
@@ -250,7 +250,7 @@ pub fn lab() -> Lab {
             .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
             .hint("`run_room` sees one event after another, so a list of members that only `run_room` changes is never wrong. If your own code keeps more than that, for example a count or a copy of the list, does it still agree with `members` after many people have joined and left?")
             .server(server::a_crowd_talks),
-        stage(16, "The network is bad", 5)
+        stage(16, "The network is unreliable", 5)
             .bonus()
             .on(&[12, 13])
             .hint("Which of your functions assumes that a message arrives in one piece, or that it arrives quickly? What does each program do while only half of a message has arrived?")

@@ -95,7 +95,7 @@ pub fn relays(harness: &Harness) -> Check {
 }
 // ANCHOR_END: lab1-stage4
 
-/// Stage 6: A client that says quit is released.
+/// Stage 6: A client that says quit is disconnected.
 pub fn releases_a_client_that_quits(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "9"])?;
     harness.step(&["receive_messages"], "alice joins");

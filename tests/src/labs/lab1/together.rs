@@ -113,7 +113,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     server.terminal().never_got(b"\x1b[2J")
 }
 
-/// Stage 16: The network is bad.
+/// Stage 16: The network is unreliable.
 pub fn network_is_bad(harness: &Harness) -> Check {
     let server = harness.server_with(&["--seats", "3"])?;
     let functions = &["show_messages", "receive_messages", "relay", "type_messages"];

@@ -284,7 +284,7 @@ pub fn lab() -> Lab {
             .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
             .hint("Only `run_room` may change `members`, in the order of the events. `broadcast` must push to every member that is in the list at that moment, and `leave` must remove exactly the member with this number.")
             .server(server::a_crowd_talks),
-        stage(17, "The network is bad", 5)
+        stage(17, "The network is unreliable", 5)
             .bonus()
             .on(&[13, 14])
             .hint("Which of your functions assumes that a message arrives in one piece, or that it arrives quickly? What does each program do while only half of a message has arrived?")

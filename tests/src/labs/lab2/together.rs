@@ -120,7 +120,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     server.terminal().never_got(b"\x1b[2J")
 }
 
-/// Stage 17: The network is bad.
+/// Stage 17: The network is unreliable.
 pub fn network_is_bad(harness: &Harness) -> Check {
     let server = harness.server()?;
     let functions = &["show_messages", "receive_messages", "line", "leave"];

@@ -87,7 +87,7 @@ pub fn lab() -> Lab {
                  visible. Do not split a payload into lines, and do not use `println!`.",
             )
             .client(client::shows_frames_while_typing),
-        stage(6, "Only a client that says !DISCONNECT is released", 8)
+        stage(6, "Only !DISCONNECT ends a client's connection", 8)
             .on(&[3])
             .hint(
                 "Is `!DISCONNECT` the last word of a sentence or the whole message? Which clients \
@@ -218,7 +218,7 @@ pub fn lab() -> Lab {
             .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
             .hint("Only `run_room` may change `members`, in the order of the events. `relay` must push every frame to every other member, and `Event::Left` must remove exactly the member with this number.")
             .server(server::a_crowd_talks),
-        stage(15, "The network is bad", 5)
+        stage(15, "The network is unreliable", 5)
             .bonus()
             .on(&[11, 12])
             .hint("Which of your functions assumes that a message arrives in one piece, or that it arrives quickly? What does each program do while only half of a message has arrived?")

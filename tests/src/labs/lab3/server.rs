@@ -61,7 +61,7 @@ pub fn relays_frames(harness: &Harness) -> Check {
     talk(harness, cem, &[ann, bob])
 }
 
-/// Stage 6: Only a client that says !DISCONNECT is released.
+/// Stage 6: Only !DISCONNECT ends a client's connection.
 pub fn releases_a_client_that_disconnects(harness: &Harness) -> Check {
     let server = harness.server()?;
     harness.step(&["run_room", "relay"], "ann and bob join");

@@ -116,7 +116,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     server.terminal().never_got(b"\x1b[2J")
 }
 
-/// Stage 15: The network is bad.
+/// Stage 15: The network is unreliable.
 pub fn network_is_bad(harness: &Harness) -> Check {
     let server = harness.server()?;
     let functions = &["show_frames", "receive_frames", "read", "relay"];

@@ -30,7 +30,7 @@ pub fn lab() -> Lab {
                  as it arrived, including `HELO`.",
             )
             .server(server::replies_to_helo),
-        stage(2, "JOIN adds a client to a room and announces it", 12)
+        stage(2, "JOIN adds a member and tells the whole room", 12)
             .on(&[1])
             .hint(
                 "What must the newcomer know before it can show the announcement? Which lists say \
@@ -67,7 +67,7 @@ pub fn lab() -> Lab {
                  no effect.",
             )
             .server(server::chat_reaches_the_room),
-        stage(4, "LEAVE removes a client from a room and announces it", 8)
+        stage(4, "LEAVE removes a member and tells the whole room", 8)
             .on(&[3])
             .hint(
                 "Which client must still be a member when its departure is announced, but must be \
@@ -271,7 +271,7 @@ pub fn lab() -> Lab {
             .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
             .hint("`rooms`, `room_refs`, and each client's list of rooms must always agree. In `say`, push the messages of another room first, and in `take_out`, call `push_said` before you change the members.")
             .server(server::a_crowd_talks),
-        stage(16, "The network is bad", 5)
+        stage(16, "The network is unreliable", 5)
             .bonus()
             .on(&[12, 13])
             .hint("Which of your functions assumes that a message arrives in one piece, or that it arrives quickly? What does each program do while only half of a message has arrived?")

@@ -43,7 +43,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     second.fails_saying(&address.port().to_string())
 }
 
-/// Stage 2: JOIN adds a client to a room and announces it.
+/// Stage 2: JOIN adds a member and tells the whole room.
 pub fn join_adds_to_a_room(harness: &Harness) -> Check {
     // ANCHOR: lab4-stage2
     let server = harness.server()?;
@@ -101,7 +101,7 @@ pub fn chat_reaches_the_room(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 4: LEAVE removes a client from a room and announces it.
+/// Stage 4: LEAVE removes a member and tells the whole room.
 pub fn leave_removes_from_a_room(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();

@@ -125,7 +125,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     [&alice, &bob, &carol].iter().try_for_each(|person| person.fails_saying("server"))
 }
 
-/// Stage 16: The network is bad.
+/// Stage 16: The network is unreliable.
 pub fn network_is_bad(harness: &Harness) -> Check {
     let server = harness.server()?;
     let functions = &["show_replies", "show", "say", "disconnect"];
