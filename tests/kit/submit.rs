@@ -58,7 +58,7 @@ fn what_is_handed_in_is_what_was_tested() {
         "words.txt: in src/, the grader takes only .rs files",
         "long.rs: longer than 1 MiB",
         "link.rs: a link or another special file",
-        "server/Cargo.toml: the grader has its own manifests",
+        "server/Cargo.toml: the grader uses its own manifests",
         "You have changed common/src/lib.rs. The grader has its own",
     ];
     let mut submit = lab_in(kit);

@@ -135,10 +135,10 @@ mod tests {
         let says = |tier: Tier| tier.too_low().unwrap_or_default();
         assert_eq!(says(tier("B", None, Some(Level::A))), "");
         assert_eq!(says(tier("B", Some("EPERM"), Some(Level::B))), "");
-        assert_eq!(says(tier("less than B: x", Some("EPERM"), None)), "");
+        assert_eq!(says(tier("below B; missing restrictions: x", Some("EPERM"), None)), "");
         let less = says(tier("B", Some("EPERM"), Some(Level::A)));
         assert!(less.contains("asks for A, but this machine has tier B: EPERM\nRun"), "{less}");
-        let less = says(tier("less than B: x", None, Some(Level::A)));
+        let less = says(tier("below B; missing restrictions: x", None, Some(Level::A)));
         assert!(less.contains("Use Linux"), "{less}");
         let one = tier("B", None, Some(Level::A));
         assert!(one.allows(Some("A")) && !one.allows(Some("B: EPERM")) && !one.allows(None));

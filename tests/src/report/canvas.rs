@@ -12,7 +12,7 @@ enum Cell {
     Char(char),
     /// A character with combining marks.
     Marked(String),
-    /// A further column of a wide character, which begins in an earlier column.
+    /// A continuation column of a wide character. The character begins in an earlier column.
     Covered,
 }
 
@@ -21,7 +21,7 @@ const BLANK: Cell = Cell::Char(' ');
 impl Canvas {
     /// Places text at a column.
     pub fn put(&mut self, mut at: usize, text: &str) {
-        // A combining mark without a character is not shown.
+        // A combining mark without a base character is not shown.
         for (cluster, width) in clusters(text).filter(|(_, width)| *width > 0) {
             if self.0.len() < at + width {
                 self.0.resize(at + width, BLANK);

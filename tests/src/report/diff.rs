@@ -14,8 +14,8 @@ const SHORTENED: &str = " spaces›";
 /// Text with fewer characters than this is shown without its length.
 const LONG: usize = 500;
 
-/// The exact length is shown only for text with at most this many characters. Of longer text, only the beginning may
-/// have been kept.
+/// The exact length is shown only for text with at most this many characters. If the text is longer, only its beginning
+/// may have been kept.
 const COUNTED: usize = 60_000;
 
 /// The maximum number of rows in text that is shown line by line.
@@ -44,8 +44,8 @@ pub enum Kind {
     Payload(usize, usize),
 }
 
-/// Compares two texts in `room` columns. Short multiline text has a row for each line. `ending`, which says why nothing
-/// more can arrive, is appended to the text that arrived, but is not compared.
+/// Compares two texts and fits the result into `room` columns. Short multiline text has a row for each line. `ending`,
+/// which says why nothing more can arrive, is appended to the text that arrived, but is not compared.
 pub fn compare(expected: &str, came: &str, ending: &str, kind: Kind, room: usize) -> Comparison {
     let has_lines = |text: &str| text.trim_end_matches('⏎').contains('⏎');
     if kind == Kind::Stream && (has_lines(expected) || has_lines(came)) {
@@ -79,7 +79,7 @@ pub fn compare(expected: &str, came: &str, ending: &str, kind: Kind, room: usize
     Comparison { expected: vec![expected], came: vec![came], caret: at.map(|at| (0, at)) }
 }
 
-/// Returns the number of columns that two texts have in common at their beginnings.
+/// Returns the width, in columns, of the common prefix of two texts.
 fn same(one: &str, other: &str) -> usize {
     let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(char, _)| char);
     width(&same.collect::<String>())
@@ -110,8 +110,8 @@ fn caret_in(rows: &[String], expected: &str, came: &str) -> Option<(usize, usize
 }
 
 /// Fits `expected` and `came` into `room` columns and returns them with the column at which they begin to differ. If
-/// beginnings are left out, the texts remain aligned, and the difference is always shown. The text of a screen may
-/// contain other lines before the relevant line.
+/// the beginnings of the texts are left out, the texts remain aligned, and the difference is still shown. The text of a
+/// screen may contain other lines before the relevant line.
 fn side_by_side(
     expected: &str,
     came: &str,
@@ -136,7 +136,7 @@ fn side_by_side(
     let columns = |from, to: usize| {
         width(&expected.chars().skip(from).take(to.saturating_sub(from)).collect::<String>())
     };
-    // Leave room for the full length, which follows a truncated text.
+    // Leave room for the text's full length, which is shown after the text if the text is truncated.
     let is_in_sight = columns(0, same) + 2 * CONTEXT <= room;
     let begin = if fits(expected) && fits(came) || is_in_sight {
         0
@@ -177,7 +177,7 @@ fn window(text: &str, begin: usize, room: usize) -> String {
         _ => format!(" (over {COUNTED} characters)"),
     };
     if size.len() + 2 + CONTEXT > room || count < LONG || text.contains(SHORTENED) {
-        // The room is needed for the text, which is more useful than its length.
+        // The text itself is more useful to the reader than its length, so the text gets these columns.
         size.clear();
     }
     let before = if begin > 0 { "…" } else { "" };

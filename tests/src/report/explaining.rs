@@ -13,8 +13,8 @@ pub const SHORT: usize = 3;
 /// The maximum length of a text to search for, in bytes.
 const LONG: usize = 4000;
 
-/// Returns the texts that a failure is about: the line that it quotes, the expected text, and the first line that came
-/// instead.
+/// Returns the texts that a failure concerns: the line that it quotes, the expected text, and the first line that
+/// arrived instead.
 pub fn texts(failure: &Failure) -> Vec<String> {
     let Failure::Wrong { who, expected, came, .. } = failure else { return Vec::new() };
     let quoted = who.split_once('«').and_then(|(_, rest)| rest.split_once('»'));
@@ -26,9 +26,9 @@ pub fn texts(failure: &Failure) -> Vec<String> {
         .collect()
 }
 
-/// Returns the numbers of the events that explain a failure: the last event in which a participant typed or sent what
-/// `texts` contain, the last event in which the first participant of `about` received or showed one of the `texts`, and
-/// the event `focus`.
+/// Returns the numbers of the events that explain a failure: the last event in which a participant typed or sent
+/// something that occurs in one of the `texts`, the last event in which the first participant of `about` received or
+/// showed one of the `texts`, and the event `focus`.
 pub fn explaining(
     events: &[Event],
     about: &[&str],

@@ -33,7 +33,7 @@ const INDENT: &str = "              ";
 /// The maximum number of rows of a ladder on a terminal.
 const ROWS: usize = 14;
 
-/// If it is unknown which screens the ladder shows, this is the maximum number of screens.
+/// The maximum number of screens that are shown if there is no ladder diagram that determines them.
 const MOST_SCREENS: usize = 4;
 
 /// The report about a failed stage, for a terminal or in another format.
@@ -59,7 +59,8 @@ impl<'a> Report<'a> {
         Self { lab, stage, graded, again, events, columns: columns() }
     }
 
-    /// Returns the same report for a terminal with this number of columns, but at least [`MIN_COLUMNS`].
+    /// Returns the same report, laid out for a terminal that is `columns` or [`MIN_COLUMNS`] columns wide, whichever is
+    /// more.
     #[must_use]
     pub fn in_columns(mut self, columns: usize) -> Self {
         self.columns = columns.max(MIN_COLUMNS);
@@ -85,7 +86,7 @@ impl<'a> Report<'a> {
             parts
                 .push(ladder.as_ref().map_err(Clone::clone).and_then(text).unwrap_or_else(missing));
             let screens = made("the screens", || {
-                // The ladder shows what the other programs print.
+                // The ladder diagram shows the output of the other programs, so their screens are not shown.
                 let mut screens = self.screens(ladder.as_ref().ok());
                 screens.retain(|screen| self.about() == Some(&screen.name));
                 screens::to_text(&screens, columns)
@@ -145,7 +146,7 @@ impl<'a> Report<'a> {
         let (columns, mut lines) = (self.columns, Vec::new());
         let missing = |why: String| wrapped("   ", &why, columns);
         lines.push(made("the failure", || self.failure_text()).unwrap_or_else(missing));
-        // There are no near misses for compiler errors.
+        // A compiler error, which spans several lines, is not a program's output, so it cannot be almost right.
         if matches!(self.failure(), Some(Failure::Wrong { came, .. }) if !came.contains('\n')) {
             let misses = made("the near misses", || self.near_misses());
             let misses = misses.unwrap_or_else(|why| vec![why]);
@@ -193,7 +194,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Compares the expected and the actual text in `room` columns.
+    /// Compares the expected and the actual text and fits the result into `room` columns.
     pub fn comparison(&self, expected: &str, came: &str, room: usize) -> Comparison {
         let text = |text: &str| short_blanks(&visible(text.as_bytes()));
         let (expected, came) = (text(expected), text(came));
@@ -206,7 +207,7 @@ impl<'a> Report<'a> {
         if evidence.is_screen {
             return diff::compare(&expected, &came, "", diff::Kind::Screen, room);
         }
-        // The reason why nothing more can arrive follows the bytes.
+        // In `came`, the bytes that arrived may be followed by the reason why nothing more can arrive.
         let bytes = short_blanks(&visible(&evidence.rest));
         let (bytes, ending) = match came.strip_prefix(&bytes) {
             Some(ending) if !bytes.is_empty() => (bytes.as_str(), ending),
@@ -246,7 +247,7 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// Returns the person, peer, or program that the failure is about.
+    /// Returns the person, peer, or program that the failure concerns.
     fn about(&self) -> Option<&str> {
         let Some(Failure::Wrong { who, .. }) = self.failure() else { return None };
         let who = who.strip_prefix("the ").unwrap_or(who);
@@ -259,7 +260,8 @@ impl<'a> Report<'a> {
         names.filter(is_about).max_by_key(|name| name.len())
     }
 
-    /// Finds the last connection of the participant that the failure is about and returns its other end.
+    /// Finds the last connection of the participant that the failure concerns and returns the participant at its other
+    /// end.
     fn other_end(&self) -> Option<&str> {
         let about = self.about()?;
         self.events.iter().rev().filter_map(Event::ends).find_map(|(from, to)| match about {
@@ -327,11 +329,12 @@ impl<'a> Report<'a> {
         outcome
             .map(|outcome| {
                 let mut states = programs::states(&outcome.programs, &self.events, self.about());
-                // A speaker that is no longer connected explains why no participant received the speaker's message.
+                // If the speaker is no longer connected, that explains why no participant received the speaker's
+                // message.
                 let evidence = self.evidence();
                 let speaker = self.speaker().filter(|speaker| Some(*speaker) != self.about());
                 let speaker = speaker.filter(|_| evidence.is_some());
-                // A connection's end does not explain bytes that arrived on that connection.
+                // The end of a connection cannot explain why bytes that had arrived on it are wrong.
                 let has_arrived = |evidence: &Evidence| {
                     !evidence.is_screen && !evidence.rest.trim_ascii().is_empty()
                 };

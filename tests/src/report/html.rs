@@ -1,5 +1,5 @@
 //! The reports as one self-contained HTML page. The page has the same content as the reports on the terminal, but the
-//! ladders are drawings.
+//! ladder diagrams are SVG images.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::report::part::made;
 use crate::report::svg;
 use crate::report::text::{escape, quoted, quoted_line, word};
 
-/// The size of a ladder on the page.
+/// The maximum size of a ladder diagram on the page.
 const LADDER: Size = Size { lanes: 6, rows: 60 };
 
 /// The width of the expected and the actual text, in columns.

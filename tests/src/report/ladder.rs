@@ -29,10 +29,10 @@ const FIRST_ROWS: usize = 1;
 /// When rows in the middle are left out, at least this many rows at the end are kept.
 const LAST_ROWS: usize = 6;
 
-/// How many of the events just before the event at fault may explain it.
+/// The number of events, up to and including the event that shows the failure, whose participants matter most.
 const NEAR: usize = 6;
 
-/// The size of a ladder.
+/// The maximum size of a ladder diagram.
 #[derive(Clone, Copy)]
 pub struct Size {
     /// The maximum number of lanes. The other participants are not drawn.
@@ -67,7 +67,7 @@ pub struct Marks<'a> {
 }
 
 impl Ladder {
-    /// Draws the events of a lab. `about` names the participants that the failure is about, most important first.
+    /// Draws the events of a lab. `about` names the participants that the failure concerns, most important first.
     pub fn new(lab: u32, events: &[Event], about: &[&str], marks: &Marks, size: Size) -> Self {
         let wrong = marks.evidence.and_then(|evidence| wrong_event(events, evidence));
         let focus = wrong
@@ -101,8 +101,9 @@ impl Ladder {
         }
         if let Some((evidence, at)) = marks.evidence.and_then(|one| Some((one, lane(&one.name)?))) {
             rows.extend(silence(events, at));
-            // The missing text should have come from the other end of the last connection, or else from the lane in the
-            // middle.
+            // The missing text should have come from the other end of the participant's last connection. If there is
+            // none, the arrow starts in the middle lane or, if that is the participant's own lane, in the lane to its
+            // left.
             let middle = (lanes.len() - 1).div_ceil(2);
             let beside = if at == middle { at.saturating_sub(1) } else { middle };
             let mut ends = events.iter().rev().filter_map(Event::ends);
@@ -137,7 +138,7 @@ impl Ladder {
         Self { lab, lanes, rows, left_out }
     }
 
-    /// Returns the ladder as text that is `columns` columns wide, but at least [`MIN_COLUMNS`].
+    /// Returns the ladder as text that is `columns` or [`MIN_COLUMNS`] columns wide, whichever is more.
     pub fn to_text(&self, columns: usize) -> String {
         let columns = columns.max(MIN_COLUMNS);
         let width = (columns - CLOCK) / self.lanes.len().max(1);
@@ -225,8 +226,8 @@ pub fn short(lab: u32, text: &str) -> String {
     values.join(" · ")
 }
 
-/// Returns which rows of a range remain if the others are left out. The rows that explain the failure remain, each below
-/// the name of its step, and so does the name of the step to which the row after the range belongs.
+/// Returns which rows of a range remain if the others are left out. The rows that explain the failure remain, each
+/// below the name of its step. If a step continues after the range, its name also remains.
 fn remaining(rows: &[Row], range: Range<usize>) -> Vec<bool> {
     let mut needs_step = rows.get(range.end).is_some_and(|row| !row.is_step());
     let mut remaining: Vec<_> = rows[range]
@@ -239,7 +240,7 @@ fn remaining(rows: &[Row], range: Range<usize>) -> Vec<bool> {
         })
         .collect();
     remaining.reverse();
-    // The number of rows that are left out needs a row, too.
+    // A single row is not left out, because the line that says how many rows are left out would take up a row, too.
     for at in 0..remaining.len() {
         let is_alone =
             |other: Option<usize>| other.is_none_or(|at| remaining.get(at) != Some(&false));
@@ -250,7 +251,7 @@ fn remaining(rows: &[Row], range: Range<usize>) -> Vec<bool> {
     remaining
 }
 
-/// Returns the number of rows if the rows of a range are left out.
+/// Returns how many rows there are in total after the rows of a range have been left out. A gap counts as a row.
 fn len_without(rows: &[Row], range: Range<usize>) -> usize {
     let remaining = remaining(rows, range.clone());
     let gaps = remaining.chunk_by(|one, other| one == other).filter(|chunk| !chunk[0]).count();
@@ -287,16 +288,16 @@ pub fn most_lanes(columns: usize) -> usize {
     (columns.saturating_sub(CLOCK) / MIN_LANE).max(2)
 }
 
-/// Returns the names of the lanes and the names of the participants that do not fit. `focus` is the event at fault, if
-/// there is one.
+/// Returns the names of the lanes and the names of the participants that do not fit. `focus` is the event that shows
+/// the failure, if there is one.
 fn lanes(
     events: &[Event],
     about: &[&str],
     focus: Option<usize>,
     most: usize,
 ) -> (Vec<String>, Vec<String>) {
-    // The participants that were active before the event at fault are the most important, followed by the participants
-    // that were active last.
+    // After the participants in `about`, the participants in the last `NEAR` events up to `focus` are the most
+    // important, followed by those that were most recently active.
     let before = &events[..focus.map_or(0, |focus| focus + 1)];
     let mut names: Vec<&str> = about.to_vec();
     let mut talks: Vec<(&str, usize)> = Vec::new();

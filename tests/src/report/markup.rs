@@ -45,8 +45,8 @@ svg .wrong .arrow, svg .missing .arrow { stroke-width: 2.5; }
 @media print { :root { color-scheme: light; } section { break-inside: avoid; } .ladder svg { min-width: 0; } pre { white-space: pre-wrap; } }
 " };
 
-/// Returns a complete page. Whatever the body contains, the page's security policy allows only these styles, this
-/// script, and pictures that are embedded in the page. The title is HTML.
+/// Returns a complete page. Whatever the body contains, the page's Content Security Policy allows only these styles,
+/// this script, and images that are embedded in the page. The title is HTML.
 pub fn page(title: &str, styles: &[Inline], script: Option<Inline>, body: &str) -> String {
     let sources = |parts: &[Inline]| match parts {
         [] => " 'none'".to_owned(),

@@ -22,7 +22,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     let mut misses: Vec<String> = Vec::new();
     let expected = without_gaps(expected);
     let message = trim(&expected);
-    // Bytes after the first `MAX_BYTES` are not kept and may contain the message.
+    // Bytes after the first `MAX_BYTES` were discarded, and the message may have been among them.
     if message.is_empty() || rest.len() >= MAX_BYTES {
         return misses;
     }
@@ -38,7 +38,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     } else if rest.starts_with(b"\n") && rest.trim_ascii_start().starts_with(message) {
         misses.push("the text is correct, but an empty line precedes it".into());
     } else if came != message && came.eq_ignore_ascii_case(message) {
-        misses.push("the text is correct, except for upper and lower case".into());
+        misses.push("the text is correct, except for capitalization".into());
     } else if came != message && without_blanks(came) == without_blanks(message) {
         misses.push("the text is correct, except for the spaces".into());
     }
@@ -59,14 +59,14 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
         misses
             .push("an earlier message arrived again, but was sent to the server only once".into());
     } else if !is_screen && arrived_twice_in_a_row(lab.number, before, rest) {
-        misses.push("the message before it arrived twice in a row".into());
+        misses.push("the previous message arrived twice in a row".into());
     }
     match find(rest, message) {
         // Text that is only part of a line, such as a prompt that has since been answered, may be anywhere in a screen
         // line.
         Some(_) if *is_screen && !expected.ends_with(b"\n") => {}
         Some(at) if *is_screen && is_quoted(&rest[..at]) => {
-            misses.push("the text appears only between quotation marks, in another line".into());
+            misses.push("the text appears only between quotation marks, on another line".into());
         }
         Some(at) => misses.extend(beside(evidence, rest, at, &expected, events).map(|miss| {
             let front = String::from_utf8_lossy(&rest[..at]).trim_start_matches("> ").to_owned();
@@ -95,12 +95,12 @@ fn shown_before(message: &[u8], evidence: &Evidence) -> Option<String> {
     let is_missing = count > 0 && find(&evidence.rest, message).is_none();
     let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
     is_missing.then(|| {
-        format!("the screen shows this line {times}, from before; it should be there once more")
+        format!("the screen already showed this line {times}; it should appear one more time")
     })
 }
 
-/// Returns a remark if a client could not show the message because the server had not sent it to this client. The bytes
-/// between the two are known only if both programs are tested together.
+/// Returns a remark if a client could not show the message because the server had not sent it to this client. The
+/// grader sees what the server sends to the client only if it tests both programs together.
 fn not_sent(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
     let mut got = Vec::new();
     for event in events.iter().filter(|event| event.who == name) {
@@ -227,8 +227,8 @@ fn first_message(lab: u32, bytes: &[u8]) -> &[u8] {
     messages(lab, bytes).first().map(|message| trim(message)).unwrap_or_default()
 }
 
-/// Returns whether the first message of `rest` is a duplicate: it had already arrived, although it contains a line that
-/// was sent only once.
+/// Returns whether the first message of `rest` is a duplicate, that is, whether it had already arrived although it
+/// contains a line that was sent only once.
 fn arrived_again(lab: u32, before: &[u8], rest: &[u8], events: &[Event]) -> bool {
     let first = first_message(lab, rest);
     let is_first = |message: &&[u8]| trim(message) == first;
@@ -280,8 +280,8 @@ fn own_words(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Optio
     is_own.then(|| format!("what arrived is {name}'s own message, sent back to the speaker"))
 }
 
-/// Returns a remark if other peers received the message instead. If the same text may also be about an earlier event,
-/// as in a greeting, only the current step counts.
+/// Returns a remark if other peers received the message instead. If an earlier event may have caused the same text, as
+/// with a greeting, only what arrived in the current step is searched.
 fn others_got_it(
     lab: u32,
     message: &[u8],
@@ -302,7 +302,7 @@ fn others_got_it(
         };
         got.entry(&event.who).or_default().extend_from_slice(bytes);
     }
-    // On a screen, the message may also be quoted in another line.
+    // On a screen, the message may also be quoted on another line.
     let has_it = |bytes: &[u8]| {
         let mut lines = bytes.split(|&byte| byte == b'\n').map(trim);
         if *is_screen {

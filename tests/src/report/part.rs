@@ -6,11 +6,11 @@ use crate::journal::panics::caught;
 /// Creates a part of a report.
 ///
 /// # Errors
-/// Returns an error if `make` panics. The error is the sentence that replaces the part.
+/// Returns an error if `make` panics. The error is the sentence to show in place of this part of the report.
 pub fn made<T>(part: &str, make: impl FnOnce() -> T) -> Result<T, String> {
     caught(part, make).map_err(|why| {
         format!(
-            "this part of the report could not be made: {why}. The verdict does not depend on this part."
+            "this part of the report could not be created: {why}. The verdict does not depend on this part."
         )
     })
 }

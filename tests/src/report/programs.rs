@@ -18,7 +18,7 @@ const LAST_LINES: usize = 3;
 /// A report names at most this many stages that are not written yet.
 const MOST_STAGES: usize = 3;
 
-/// The maximum delay before the grader notices, while the script continues, that a program has exited.
+/// The maximum delay, while the script continues, between a program's exit and the moment when the grader notices it.
 const NOTICED: Duration = Duration::from_millis(200);
 
 /// If nothing happened for longer than this before the failure, the programs were waiting.
@@ -40,8 +40,8 @@ pub struct States {
     pub running: Vec<String>,
 }
 
-/// Returns the remarks about each program. The failure is about the participant `about`. A program's output after the
-/// end of the script is not evidence, because the grader stops the programs at that point.
+/// Returns the remarks about each program. `about` is the participant that the failure concerns. A program's output
+/// after the end of the script is not evidence, because the grader stops the programs at that point.
 pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str>) -> States {
     let mut states = States::default();
     let ended_badly = |ended: &Ended| {
@@ -145,8 +145,8 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     let end = start + ended.after;
     let is_later = |(at, _): &(Duration, &String)| *at > end;
     let Some((next, _)) = steps().take_while(is_later).last() else { return String::new() };
-    // The grader notices an exit with a delay, so the step is named only if the program clearly exited before the next
-    // step.
+    // The grader notices an exit only after a delay, so the step is named only if the program clearly exited before the
+    // next step.
     if next < end + NOTICED {
         return String::new();
     }
@@ -165,7 +165,7 @@ fn short(time: Duration) -> String {
 }
 
 /// If a program was still running, returns what it was doing. Most programs wait as they should, so a wait is reported
-/// only for the server and for the participant that the failure is about, and only if nothing else happened.
+/// only for the server and for the participant that the failure concerns, and only if nothing else happened.
 fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> Option<String> {
     let activity = &ended.activity;
     let (used, lived) = (activity.cpu_time.as_secs_f64(), activity.at.as_secs_f64());
@@ -205,7 +205,7 @@ fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
     // A program that edits lines or fills the screen may position a panic message with escape sequences.
     let output = plain(output);
     let unwritten: BTreeSet<_> = unwritten_stages(&output).into_iter().collect();
-    // Only the first few are reported: a long list of stages has no meaning.
+    // Only the first few are reported, because a long list of stages does not help the reader.
     let mut lines: Vec<_> = unwritten
         .into_iter()
         .take(MOST_STAGES)

@@ -31,7 +31,7 @@ impl Row {
         Self { at, kind, explains: false }
     }
 
-    /// Returns whether the row is never left out.
+    /// Returns whether the row is always kept.
     pub fn is_kept(&self) -> bool {
         self.explains || matches!(self.kind, Kind::Arrow { is_wrong: true, .. })
     }
@@ -54,7 +54,7 @@ pub enum Kind {
         text: String,
         /// The whole text, up to [`MUCH`] bytes.
         full: String,
-        /// Whether this is the message at fault.
+        /// Whether this is the wrong message.
         is_wrong: bool,
         /// Whether the message was sent together with the message in the row above.
         is_glued: bool,
@@ -83,7 +83,7 @@ pub enum Kind {
     Gap(usize),
 }
 
-/// Returns the marks before the text on an arrow.
+/// Returns the symbols that precede the text on an arrow.
 pub fn marks(is_wrong: bool, is_glued: bool) -> &'static str {
     match (is_wrong, is_glued) {
         (true, true) => "✗ + ",
@@ -244,7 +244,8 @@ pub fn rows_of(
             _ => format!("types {}", shown(&keys.replace_returns())),
         }),
         EventKind::Showed(bytes) => {
-            // A client's line editor moves the cursor. A server's escape sequences are text that a client has sent.
+            // A client's line editor moves the cursor. Escape sequences that a server prints, other than colors, come
+            // from text that a client has sent, so they are shown.
             let text = if is_server(&event.who) { without_colors(bytes) } else { plain(bytes) };
             let text = without_unwritten(&text);
             // A newline alone does not get a row.
@@ -261,14 +262,16 @@ pub fn rows_of(
 /// The maximum length of the text on an arrow, in bytes.
 const LONG: usize = 200;
 
-/// The maximum length of a whole message or a missing message, in bytes.
+/// A tooltip in the SVG image or the row of a missing message shows the whole message only if it has at most this many
+/// bytes.
 pub const MUCH: usize = 4000;
 
 fn shown(bytes: &[u8]) -> String {
     shown_up_to(LONG, bytes)
 }
 
-/// Returns the bytes as text. If there are more than `most` bytes, returns their number and the first of them.
+/// Returns the bytes as text. If there are more than `most` bytes, returns their number and only the beginning of the
+/// text.
 pub fn shown_up_to(most: usize, bytes: &[u8]) -> String {
     if bytes.len() <= most {
         return short_blanks(&visible(bytes));

@@ -16,7 +16,7 @@ pub struct Points {
     pub won: u32,
     /// The points for all graded stages.
     pub all: u32,
-    /// The points for the passed bonus stages. They are in addition to the other points.
+    /// The points for the passed bonus stages. These points are not included in `won`.
     pub bonus_won: u32,
     /// The points for all graded bonus stages.
     pub bonus_all: u32,

@@ -10,8 +10,8 @@ use crate::report::text::{MIN_COLUMNS, cut, folded, quoted_line, width};
 /// The number of lines that a report shows from the bottom of each screen.
 pub const LINES: usize = 6;
 
-/// The maximum number of bytes from which a screen is drawn. If there are more, the last bytes are used, because they
-/// contain the last rows.
+/// The maximum number of output bytes that are used to reconstruct a screen. If there are more, the last bytes are
+/// used, because they contain the last rows.
 const MOST_BYTES: usize = 128 * 1024;
 
 /// The screen of a person or server, line by line.
@@ -32,7 +32,7 @@ impl Screen {
 fn keep_last(lines: &mut Vec<String>, last: usize) {
     if lines.len() > last {
         let left_out: Vec<_> = lines.drain(..=lines.len() - last).collect();
-        // The first line may itself stand for several lines.
+        // The first line may itself be a placeholder for several lines.
         let earlier = left_out[0].strip_prefix("⋮ ").and_then(|rest| rest.strip_suffix(" more"));
         let earlier = earlier.and_then(|count| count.parse().ok()).unwrap_or(1);
         lines.insert(0, format!("⋮ {} more", left_out.len() - 1 + earlier));
@@ -96,7 +96,7 @@ struct Typed {
     line: Vec<u8>,
     /// Whether the program has shown something in the middle of the line.
     is_interrupted: bool,
-    /// Whether Enter was pressed, and nothing has been shown since.
+    /// Whether Enter has been pressed and nothing has been shown since.
     is_entered: bool,
 }
 
@@ -120,7 +120,7 @@ impl Typed {
         self.is_entered = keys.ends_with(b"\r");
     }
 
-    /// Begins a new line after Enter, unless the terminal does.
+    /// Starts a new line after Enter, unless `bytes`, the next output, begins with a newline.
     fn is_followed_by(&mut self, bytes: &[u8], screen: &mut shown::Screen) {
         if self.is_entered {
             if !bytes.starts_with(b"\r\n") && !bytes.starts_with(b"\n") {

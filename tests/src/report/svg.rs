@@ -1,4 +1,4 @@
-//! Draws the ladder and the screens as SVG pictures. The ladder uses the colors of the page that contains it.
+//! Draws the ladder and the screens as SVG images. The ladder uses the colors of the page that contains it.
 
 use std::fmt::Write;
 
@@ -151,7 +151,7 @@ fn in_words(ladder: &Ladder) -> String {
     let row = |row: &Row| match &row.kind {
         Kind::Arrow { from, to, text, is_wrong, is_glued, .. } => {
             let wrong = if *is_wrong { "wrong, " } else { "" };
-            let glued = if *is_glued { "together with the message before, " } else { "" };
+            let glued = if *is_glued { "together with the previous message, " } else { "" };
             format!("{wrong}{glued}{} to {}: {text}", name(from), name(to))
         }
         Kind::Missing { from, to, text } => {

@@ -54,7 +54,7 @@ pub fn cut(text: &str, room: usize) -> String {
     shown
 }
 
-/// Returns as much of the beginning of the text as fits into `room` columns. Also returns whether the text is longer.
+/// Returns as much of the beginning of the text as fits into `room` columns, and whether the text is longer than that.
 fn beginning(text: &str, room: usize) -> (String, bool) {
     /// The maximum number of combining marks on a character; no language uses more.
     const MARKS: usize = 8;

@@ -57,8 +57,8 @@ pub enum Source {
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
-    /// Returns the submission at a path. The file extension determines its kind. Returns `None` if the path is neither
-    /// a folder nor an archive.
+    /// Returns the submission at a path. If the path is a file, the file's extension determines the kind of archive.
+    /// Returns `None` if the path is neither a folder nor an archive.
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -88,10 +88,11 @@ impl Source {
         Ok(paths)
     }
 
-    /// Reads the wanted files. A file that is longer than `longest` is left out.
+    /// Reads the files for whose paths `is_wanted` returns true. A file that is longer than `longest` bytes is left
+    /// out.
     ///
     /// # Errors
-    /// Returns an error if the source cannot be read, if there are too many wanted files, or if they are too large in
+    /// Returns an error if the source cannot be read, if there are too many such files, or if they are too large in
     /// total.
     pub fn read(&self, longest: u64, is_wanted: impl Fn(&Path) -> bool) -> Result<Files> {
         let (mut files, mut total) = (Files::new(), 0);

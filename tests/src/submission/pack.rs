@@ -142,7 +142,7 @@ fn why(path: &Path, is_file: bool, packages: &[Package]) -> &'static str {
     } else if within.starts_with("src") {
         "in src/, the grader takes only .rs files"
     } else if within == Path::new("Cargo.toml") {
-        "the grader has its own manifests and takes only added dependencies"
+        "the grader uses its own manifests and takes only your added dependencies"
     } else {
         "not in the src/ of a package"
     }

@@ -1,7 +1,8 @@
 //! Takes only a student's sources from a submission.
 //!
-//! The grader, the libraries, the manifests, and cargo's settings come from the instructor's kit. Only the files
-//! `src/**/*.rs` of the lab packages and the names of dependencies that the kit also has are taken from the student.
+//! The grader, the libraries, the manifests, and cargo's settings come from the instructor's kit. Only the
+//! `src/**/*.rs` files of the lab packages and the names of dependencies that the kit also has are taken from the
+//! student's submission.
 
 use std::collections::BTreeMap;
 use std::fs;

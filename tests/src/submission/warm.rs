@@ -22,7 +22,7 @@ use crate::submission::handed_in::Files;
 use crate::submission::sources::Package;
 use crate::system::cargo::{self, TARGET};
 
-/// The folder with the slots, relative to the kit.
+/// The folder that contains all slots, relative to the kit.
 const FOLDER: &str = "target/class";
 
 /// The files from which a kit's programs are built, besides those in `labs/`. The book is included because reports
@@ -32,7 +32,7 @@ const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 /// The maximum time that a killed grading run needs to kill all its processes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The folder with the slots. Only one grading run at a time may use this folder.
+/// The folder that contains a subfolder for each slot. Only one grading run at a time may use this folder.
 pub struct Workshop {
     kit: PathBuf,
     folder: PathBuf,
@@ -50,7 +50,7 @@ pub struct Slot {
 }
 
 impl Workshop {
-    /// Opens a kit's folder with the slots and locks it.
+    /// Opens and locks the folder that contains a kit's slots.
     ///
     /// # Errors
     /// Returns an error if another grading run is using the folder.
@@ -70,7 +70,7 @@ impl Workshop {
         Ok(Self { kit: kit.to_owned(), folder, _lock: lock })
     }
 
-    /// Returns the path of a folder within the folder with the slots.
+    /// Returns the path of a subfolder with this name.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }

@@ -1,4 +1,4 @@
-//! Builds programs in such a way that a program that does not compile does not affect the others.
+//! Builds programs. If one of them does not compile, the others are still built.
 
 use std::collections::HashMap;
 use std::env;
@@ -141,7 +141,7 @@ pub fn command(workspace: &Path, target: &Path) -> Command {
     cargo
 }
 
-/// Runs `cargo build` in confinement. If libraries are missing, fetches them and tries again.
+/// Runs `cargo build` with restricted access; see [`builds`]. If libraries are missing, fetches them and tries again.
 fn run_cargo(
     kit: &Path,
     workspace: &Path,

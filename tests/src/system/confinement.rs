@@ -63,7 +63,7 @@ pub fn tier() -> String {
     if missing.is_empty() {
         "B".to_owned()
     } else {
-        format!("less than B: not restricted: {}", missing.join(", "))
+        format!("below B; missing restrictions: {}", missing.join(", "))
     }
 }
 
@@ -146,7 +146,7 @@ pub struct Rules {
 pub fn rules(mut access: Access) -> Check<Rules> {
     access.reads.extend(reads::of_system());
     kernel::rules(&access)
-        .map_err(|error| Failure::Grader(format!("cannot make the Landlock rules: {error}")))
+        .map_err(|error| Failure::Grader(format!("cannot create the Landlock rules: {error}")))
 }
 
 /// A folder for one program. When this value is dropped, the folder and its contents are removed.

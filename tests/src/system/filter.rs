@@ -1,6 +1,6 @@
-//! Blocks system calls that Landlock does not block and that a program under test could use to affect the grader,
-//! another program, or the machine. A blocked call fails with `EPERM`, as in most containers, so language runtimes can
-//! handle the error.
+//! Forbids system calls that Landlock does not restrict and that a program under test could use to affect the grader,
+//! another program, or the machine. A forbidden call fails with `EPERM`, as in most containers, so language runtimes
+//! can handle the error.
 
 use std::sync::OnceLock;
 

@@ -1,9 +1,9 @@
 //! A second process that waits for the grader to exit. If the grader is killed before it has printed the sum of the
-//! points, this process reports that there is no sum.
+//! points, this process reports that the sum is missing.
 //!
-//! The grader itself cannot report that there is no sum: no code runs after a stack overflow or after the system has
-//! killed the process because memory ran out. Without the second process, the output would end with the line for a
-//! stage and look like a complete result.
+//! The grader itself cannot report that the sum of the points is missing: no code runs after a stack overflow or after
+//! the system has killed the process because memory ran out. Without the second process, the output would end with the
+//! line for a stage and look like a complete result.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -37,8 +37,8 @@ pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     // The parent blocks the signals before the child exists, so that it misses no signal.
     let mut usual = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut usual))?;
-    // SAFETY: the default action runs no code of this program. A process can inherit the setting to ignore SIGCHLD, and
-    // the parent would then wait forever.
+    // SAFETY: the default action runs none of this program's code. Without this call, if this process has inherited the
+    // setting to ignore SIGCHLD, it would wait forever for the grader's exit.
     #[allow(unsafe_code)]
     unsafe {
         signal(Signal::SIGCHLD, SigHandler::SigDfl)?;
@@ -113,7 +113,7 @@ fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
     }
     if PASSED_ON.contains(&killed_by) || killed_by == Signal::SIGPIPE {
         // A shell stops a loop only if a signal has terminated the program in the loop. SAFETY: the default action runs
-        // no code of this program.
+        // none of this program's code.
         #[allow(unsafe_code)]
         unsafe {
             let _ = signal(killed_by, SigHandler::SigDfl);

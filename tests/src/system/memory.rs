@@ -21,7 +21,7 @@ pub const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
 /// The maximum number of processes that a program may have.
 pub const MAX_PROCESSES: usize = 512;
 
-/// The number of compilers that a build may always run at the same time, even on a machine with fewer processors.
+/// The limits of a build allow at least this many compilers at the same time, even on a machine with fewer processors.
 const MIN_COMPILERS: usize = 4;
 
 /// The time between two checks.

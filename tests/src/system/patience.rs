@@ -10,8 +10,8 @@ pub const EDITOR: Duration = Duration::from_secs(1);
 /// How often the process's state is checked.
 const CHECK: Duration = Duration::from_millis(20);
 
-/// The time that a program has had so far. The time that the program spends waiting for a processor or a disk does not
-/// count, because on a busy machine a program may wait longer than it works.
+/// Measures how much time a program has already had to start its line editor. The time that the program spends waiting
+/// for a processor or a disk does not count, because on a busy machine a program may wait longer than it works.
 pub struct Patience<'a> {
     process: &'a Process,
     had: Duration,
@@ -20,7 +20,7 @@ pub struct Patience<'a> {
 }
 
 impl<'a> Patience<'a> {
-    /// Begins to measure the time.
+    /// Starts measuring the time.
     pub fn new(process: &'a Process) -> Self {
         let cpu_time = process.cpu_time().unwrap_or_default();
         Self { process, had: Duration::ZERO, checked: Instant::now(), cpu_time }

@@ -57,8 +57,8 @@ pub fn is_listener(port: u16, programs: &[Pid]) -> bool {
     !sockets.is_empty() && files.flatten().flatten().any(|file| is_one(file.path()))
 }
 
-/// For each listener on the port, returns its address, as hexadecimal digits, and the number of its socket. Only the
-/// system's tables on Linux contain this information.
+/// For each listener on the port, returns its address, as hexadecimal digits, and the number of its socket. Only Linux
+/// provides this information; see [`TABLES`].
 fn listeners(port: u16) -> Vec<(String, String)> {
     // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN. The last of
     // the next six fields is the number of the socket (proc_net_tcp).

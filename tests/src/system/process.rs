@@ -47,17 +47,17 @@ pub struct Ended {
     pub after: Duration,
     /// What the process was doing when the script found something wrong or when the grader killed the process.
     pub activity: Activity,
-    /// The exceeded limit and the time of the decision to kill the process, if the grader killed it for this reason
-    /// before the stage ended.
+    /// The limit that the process exceeded, and how long it had been running when the grader decided to kill it. `None`
+    /// if the grader did not kill it for this reason before the stage ended.
     pub excess: Option<(Excess, Duration)>,
 }
 
-/// What a process is doing, and what it has used so far.
+/// What a process is doing, and which resources it has used so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
     /// The time since the start of the process.
     pub at: Duration,
-    /// The processor time that the process has used.
+    /// The CPU time that the process has used.
     pub cpu_time: Duration,
     /// How long the process has been busy; see [`Process::busy_time`].
     pub busy_time: Duration,
@@ -81,7 +81,7 @@ impl Ended {
 }
 
 impl Process {
-    /// Creates a value for a process that was started at this time.
+    /// Creates the grader's record of a running process. `started` is the time at which the process was started.
     pub(crate) fn new(name: &str, pid: Pid, started: Instant) -> Self {
         Self {
             name: name.to_owned(),
@@ -211,20 +211,21 @@ impl Process {
         self.kill();
     }
 
-    /// Returns the processor time that all threads of the process and of its descendants have used so far.
+    /// Returns the CPU time that all threads of the process and of its descendants have used so far.
     pub fn cpu_time(&self) -> io::Result<Duration> {
         self.scheduled(1)
     }
 
     /// Returns the total time that the threads of the process and its descendants have spent running or waiting for a
-    /// processor. On a busy machine, a program in a busy loop gets little processor time but spends the rest of the
-    /// time waiting for a processor.
+    /// processor. On a busy machine, a program in a busy loop gets little CPU time but spends the rest of the time
+    /// waiting for a processor.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
 
     /// Returns true if a thread of the process or of its descendants is either running or waiting for a processor.
-    /// [`Process::busy_time`] includes a thread's waiting time only after the thread has been given a processor.
+    /// [`Process::busy_time`] includes the time that a thread spends waiting for a processor only after the thread has
+    /// been scheduled.
     pub fn is_running(&self) -> io::Result<bool> {
         self.is_in(&['R'])
     }
@@ -243,7 +244,7 @@ impl Process {
         let matches = |stat: &str| {
             stat.rsplit_once(')').is_some_and(|(_, state)| state.trim_start().starts_with(states))
         };
-        // A thread that has exited in the meantime is in none of the states.
+        // A thread that has exited in the meantime is not counted.
         let read = |task: &PathBuf| fs::read_to_string(task.join("stat")).unwrap_or_default();
         Ok(self.tasks()?.iter().any(|task| matches(&read(task))))
     }

@@ -244,7 +244,8 @@ impl Program {
     pub fn wait_for_editor(&self) {
         let begin = Instant::now();
         let mut patience = Patience::new(&self.process);
-        // A program that has not started a line editor in all this time probably never does.
+        // If an earlier wait ended without a line editor, the program probably never starts one, so this wait has a
+        // shorter limit.
         let limit = if self.has_no_editor.load(Relaxed) { patience::EDITOR } else { TIMEOUT };
         while !patience.is_over() && begin.elapsed() < limit {
             match tcgetattr(&self.keyboard).map(|mode| mode.local_flags) {

@@ -70,8 +70,8 @@ static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 /// A submission's folder. The contents of the files in this folder must not give programs access to additional files.
 static DISTRUSTED: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Ensures that the files in this folder do not give programs access to the files that they refer to, such as the
-/// targets of links and the interpreters of scripts.
+/// Ensures that no file in this folder gives programs access to other files, such as the target of a link or the
+/// interpreter of a script.
 pub fn distrust(folder: &Path) {
     *DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = fs::canonicalize(folder).ok();
 }

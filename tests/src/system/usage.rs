@@ -1,4 +1,4 @@
-//! The memory, the threads, and the processor time that a program and its descendants use.
+//! The memory, threads, and CPU time that a program and its descendants use.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub fn threads(program: Pid) -> usize {
     orphans::family(program).into_iter().filter_map(of).sum()
 }
 
-/// Returns the processor time that a program and its descendants have used so far, including threads that have exited.
+/// Returns the CPU time that a program and its descendants have used so far, including threads that have exited.
 pub fn cpu_time(program: Pid) -> Duration {
     let of = |pid: Pid| clock_getcpuclockid(pid).and_then(clock_gettime).ok();
     orphans::family(program).into_iter().filter_map(of).map(Duration::from).sum()

@@ -28,7 +28,7 @@ const MOST_CUTS: usize = 40;
 /// If this many consecutive pieces are single spaces, no marks are shown.
 const PADDING: usize = 4;
 
-/// The maximum number of a message's bytes that are shown.
+/// A message is shown in full only if it has at most this many bytes.
 const LONG: usize = 200;
 
 /// A message or part of a message that is shown in one row.
@@ -105,8 +105,8 @@ impl Pending {
     /// Returns the undrawn part of the incomplete message, so that it can be drawn.
     pub fn take(&mut self) -> Option<Label> {
         let mut label = self.begun.take()?;
-        // In wire formats 1 and 2, no mark is needed: a line without ⏎ is incomplete, but some words are complete
-        // without it.
+        // In wire formats 1 and 2, no mark is added: the missing ⏎ shows that a line is incomplete. However, a few
+        // words are complete without ⏎.
         if self.lab > 2 {
             label.has_rest = true;
             self.drawn.extend_from_slice(&label.bytes);
@@ -198,7 +198,7 @@ impl Label {
         ladder::short(lab, &text)
     }
 
-    /// Returns the pieces, separated by marks, if all of them can be shown.
+    /// Returns the message with a mark between its pieces, or `None` if not all pieces and marks can be shown.
     fn with_cuts(&self) -> Option<String> {
         if self.bytes.len() > LONG || self.cuts.len() + 1 < self.pieces {
             return None;
@@ -209,7 +209,7 @@ impl Label {
             pieces.push(short_blanks(&visible(&self.bytes[begin..end])));
             begin = end;
         }
-        // If the padding of a header is split, the marks would take the place of the actual text.
+        // If the padding of a header were split into single spaces, the marks would take the place of the actual text.
         let text = pieces.join(CUT);
         (!text.contains(&format!(" {CUT}").repeat(PADDING))).then_some(text)
     }
@@ -230,7 +230,7 @@ mod tests {
         labels.iter().map(|label| label.text(lab, 40)).collect()
     }
 
-    /// Returns the text of each row for two pieces with a pause between them.
+    /// Returns the text of each row if these two pieces of a message are sent with a pause between them.
     fn texts_with_pause(lab: u32, one: &str, two: &str) -> Vec<String> {
         let mut pending = Pending::new(lab, Way::ToServer);
         let mut labels = pending.add(0, one.as_bytes(), None);

@@ -133,7 +133,7 @@ impl Ladder {
         self.row(&Row { at: *at, lanes, text: &(front + &text), style, dash })
     }
 
-    /// Draws each incomplete message that has not grown for a while before this time.
+    /// Draws each incomplete message that, as of the time `now`, has not grown for a while.
     pub fn draw_until(&mut self, now: u64) -> Vec<String> {
         let is_due = |since: u64| since.saturating_add(QUIET) <= now;
         self.flush_where(|_, _, since| is_due(since))
