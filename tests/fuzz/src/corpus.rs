@@ -1,5 +1,6 @@
-//! Reads and writes the kept inputs. A corpus is a text file with one input on each line, in the notation of a byte
-//! string in Rust, for example `12\x20\xff\n`. Lines that begin with `#` are comments.
+//! Reads and writes a corpus: the inputs for a target that are kept for later runs. A corpus is a text file with one
+//! input on each line, in the notation of a byte string in Rust, for example `12\x20\xff\n`. Lines that begin with `#`
+//! are comments.
 
 use std::fmt::Write;
 use std::fs;

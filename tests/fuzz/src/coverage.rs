@@ -1,7 +1,8 @@
-//! Finds out which parts of the code an input reaches. Only `--guided` compiles the code so that it counts.
+//! Finds out which parts of the code an input reaches. For this, the code must be compiled with counters, which only
+//! `--guided` does.
 //!
-//! With the options in [`FLAGS`], which also stable Rust accepts, LLVM adds a counter of eight bits to each edge
-//! between two basic blocks (see the page `SanitizerCoverage` in Clang's documentation). cargo-fuzz uses the same counters.
+//! With the options in [`FLAGS`], which stable Rust also accepts, LLVM adds an 8-bit counter to each edge between two
+//! basic blocks (see the page `SanitizerCoverage` in Clang's documentation). cargo-fuzz uses the same counters.
 
 use std::slice;
 use std::sync::Mutex;
@@ -22,7 +23,7 @@ extern "C" fn __sanitizer_cov_8bit_counters_init(begin: *mut u8, end: *mut u8) {
     }
 }
 
-/// What all inputs so far have reached.
+/// The edges in the code that the inputs so far have reached, and how often.
 pub struct Coverage {
     counters: &'static mut [u8],
     /// For each counter, the magnitudes that it has had, one bit for each magnitude.
@@ -30,7 +31,7 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Returns `None` if the code does not count. Only one thread may use the result.
+    /// Returns `None` if the code was compiled without counters. Only one thread may use the result.
     pub fn new() -> Option<Self> {
         let (begin, end) = COUNTERS.lock().ok()?.take()?;
         // The compiled code changes the counters without synchronization. Only this thread runs parsers, and it reads
@@ -47,7 +48,7 @@ impl Coverage {
         self.seen.iter().filter(|seen| **seen != 0).count()
     }
 
-    /// Forgets what the inputs have reached.
+    /// Forgets which edges the inputs have reached.
     pub fn forget(&mut self) {
         self.seen.fill(0);
         self.counters.fill(0);

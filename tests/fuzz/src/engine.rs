@@ -1,4 +1,4 @@
-//! Runs a target with many inputs until one of them shows a mistake.
+//! Runs a target with many inputs until one of them exposes a mistake.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,20 +16,21 @@ use crate::memory;
 use crate::mutate::{MAX, mutated, repeated};
 use crate::watch::Watch;
 
-/// A parser and what must be true of it for all bytes.
+/// A parser and a check that must succeed for every input.
 pub struct Target {
-    /// The name on the command line and of the corpus.
+    /// The name, which is used on the command line and for the corpus.
     pub name: &'static str,
     /// Runs the parser. The error says what is wrong.
     pub check: fn(&[u8]) -> Result<(), String>,
-    /// Pieces that the parser's inputs contain.
+    /// Typical pieces of the parser's inputs, from which new inputs are made.
     pub words: &'static [&'static [u8]],
 }
 
 /// After this many executions, the parser gets a very long input.
 const LONG_EVERY: u64 = 8192;
 
-/// The length of a very long input, in bytes. No parser may hold it as a whole unless its target permits it.
+/// The length of a very long input, in bytes. No parser may hold the whole input in memory unless the parser's target
+/// permits this.
 const LONG: usize = 1024 * 1024;
 
 /// After this many executions, the times for a long input and for its beginning are compared.
@@ -38,8 +39,8 @@ const COMPARE_EVERY: u64 = 1024;
 /// The lengths of the inputs whose times are compared, in bytes. The longer one is eight times as long.
 const SHORT_AND_LONG: [usize; 2] = [8 * 1024, 64 * 1024];
 
-/// The maximum ratio of their times. For a parser that needs time in proportion to the length, the ratio is 8; for a
-/// parser that needs time in proportion to its square, 64.
+/// The maximum ratio of the two times. If the time grows in proportion to the length, the ratio is 8; if the time grows
+/// in proportion to the square of the length, the ratio is 64.
 const MAX_RATIO: u32 = 28;
 
 /// Shorter times are not compared, because they say little.
@@ -52,11 +53,11 @@ const MAX_GROWTH: isize = 4 * 1024 * 1024;
 pub struct Run {
     target: &'static Target,
     seed: u64,
-    /// The number of the next execution. It determines the input, together with the seed and the kept inputs.
+    /// The number of the next execution. Together with the seed and the corpus, it determines the input.
     pub next: u64,
-    /// The kept inputs.
+    /// The inputs of the corpus, and those that this run has added to it.
     pub kept: Vec<Vec<u8>>,
-    /// Whether the kept inputs themselves have been executed.
+    /// Whether the inputs of the corpus themselves have been executed.
     has_begun: bool,
     growth: isize,
     watch: Arc<Watch>,
@@ -76,7 +77,7 @@ impl Run {
     }
 
     /// Runs the target until `end`, but at most `executions` times. Returns the number of executions. With `coverage`,
-    /// keeps the inputs that reach something new.
+    /// keeps the inputs that reach new code.
     ///
     /// # Errors
     /// Returns the first mistake.
@@ -94,7 +95,7 @@ impl Run {
             self.growth = 0;
         }
         for count in 0..executions {
-            // Looking at the clock takes as long as a small input.
+            // Reading the clock takes as long as running the parser with a small input.
             if count % 64 == 0 && Instant::now() >= end {
                 return Ok(count);
             }
@@ -119,7 +120,7 @@ impl Run {
         Ok(executions)
     }
 
-    /// Returns whether the input has reached something new.
+    /// Runs the target once. With `coverage`, returns whether the input has reached new code ([`Coverage::is_new`]).
     fn execute(&mut self, input: &[u8], coverage: Option<&mut Coverage>) -> Result<bool, Finding> {
         self.watch.begin(self.target.name, input);
         let (mut is_new, before) = (false, memory::held());
@@ -154,7 +155,7 @@ impl Run {
         };
         let [short, long] = SHORT_AND_LONG;
         let mut times = [Duration::MAX; 2];
-        // Another program can slow down one attempt, but hardly five.
+        // Another program can slow down one attempt, but is unlikely to slow down all five.
         for _ in 0..5 {
             times = [times[0].min(time(short)), times[1].min(time(long))];
             if times[1] < MIN_TIME || times[1] < times[0] * MAX_RATIO {
@@ -176,7 +177,7 @@ impl Run {
 /// Runs a target once.
 ///
 /// # Errors
-/// Returns what is wrong, even if it is a panic.
+/// Returns an error that says what is wrong. A panic is also an error.
 pub fn verdict(target: &Target, input: &[u8]) -> Result<(), String> {
     match caught("a fuzzed parser", || (target.check)(input)) {
         Ok(verdict) => verdict,
@@ -188,7 +189,7 @@ fn processor_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
-/// Returns a shorter input that shows the same kind of mistake, as far as one is found within `limit`.
+/// Returns a shorter input that also exposes a mistake, or the same input if no shorter one is found within `limit`.
 pub fn shrunk(target: &Target, input: &[u8], limit: Duration) -> Vec<u8> {
     let end = Instant::now() + limit;
     let mut input = input.to_vec();
@@ -209,7 +210,7 @@ pub fn shrunk(target: &Target, input: &[u8], limit: Duration) -> Vec<u8> {
     input
 }
 
-/// Returns the inputs that together reach everything that all inputs reach, the shortest first.
+/// Returns some of the inputs, the shortest first, that together reach the same code as all of them.
 pub fn needed(target: &Target, mut inputs: Vec<Vec<u8>>, coverage: &mut Coverage) -> Vec<Vec<u8>> {
     inputs.sort_by_key(Vec::len);
     coverage.forget();

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// A mistake and how to see it again.
+/// A mistake and how to reproduce it.
 #[derive(Debug)]
 pub struct Finding {
     /// The name of the target.
     pub target: String,
     /// What is wrong.
     pub why: String,
-    /// The options that show the mistake again.
+    /// The options that reproduce the mistake.
     pub again: String,
     /// The input of a parser; empty for a program.
     pub input: Vec<u8>,

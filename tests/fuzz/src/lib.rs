@@ -1,17 +1,17 @@
-//! The fuzzer. It runs every parser of the kit with random bytes, and plays random sessions with the finished servers and
+//! The fuzzer. It runs every parser of the kit on random bytes, and plays random sessions with the finished servers and
 //! clients.
 //!
 //! | module       | idea                                                                  |
 //! |--------------|-----------------------------------------------------------------------|
-//! | [`targets`]  | the parsers and what must be true of them for all bytes               |
+//! | [`targets`]  | the parsers, each with a check that must succeed for every input      |
 //! | [`engine`]   | runs a parser again and again                                         |
-//! | [`mutate`]   | makes a new input from the kept ones                                  |
-//! | [`corpus`]   | the kept inputs                                                       |
-//! | [`coverage`] | what an input reaches in the code                                     |
+//! | [`mutate`]   | makes a new input from the inputs of the corpus                       |
+//! | [`corpus`]   | the inputs that are kept for later runs                               |
+//! | [`coverage`] | which parts of the code an input reaches                              |
 //! | [`memory`]   | how much memory a parser needs                                        |
-//! | [`watch`]    | notices that a parser hangs                                           |
+//! | [`watch`]    | detects when a parser hangs                                           |
 //! | [`wire`]     | random sessions with whole programs                                   |
-//! | [`finding`]  | a mistake and how to see it again                                     |
+//! | [`finding`]  | a mistake and how to reproduce it                                     |
 
 pub mod corpus;
 pub mod coverage;

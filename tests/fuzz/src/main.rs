@@ -18,33 +18,33 @@ use fuzz::{corpus, targets};
 /// The maximum number of inputs in a corpus that `--guided` writes.
 const MAX_KEPT: usize = 64;
 
-/// The maximum time of a turn.
+/// The maximum duration of a turn.
 const TURN: Duration = Duration::from_secs(5);
 
-/// The time for making the input of a mistake shorter.
+/// The maximum time for finding a shorter input that also exposes a mistake.
 const SHRINK: Duration = Duration::from_secs(10);
 
-/// Runs parsers with random bytes, and whole programs with random sessions
+/// Runs parsers on random bytes, and plays random sessions with whole programs
 #[derive(Parser)]
 struct Options {
     /// Parsers, programs such as server2 and client4, or `parsers`, `servers`, `clients`; without a name, all
     names: Vec<String>,
-    /// Number of executions of all parsers together, and of sessions of all programs together
+    /// Total number of executions; each run of a parser and each session of a program counts as one
     #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
     executions: u64,
-    /// Time for everything together; by default, 10 s unless the number of executions is given
+    /// Total time in seconds; by default, 10 unless the number of executions is given
     #[arg(long)]
     seconds: Option<u64>,
-    /// Seed of all random choices; by default, from the time
+    /// Seed for all random choices; by default, derived from the current time
     #[arg(long)]
     seed: Option<u64>,
-    /// Number of the first execution or session, to see a mistake again
+    /// Number of the first execution or session, for reproducing a mistake
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     from: u64,
     /// Runs the parser only with the bytes in this file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["executions", "from"])]
     input: Option<PathBuf>,
-    /// Prefers inputs that reach new code, and adds them to the kept inputs; slower, and Linux only
+    /// Prefers inputs that reach new code, and adds them to the corpus; slower, and Linux only
     #[arg(long)]
     guided: bool,
     /// Plays the sessions with this program instead of the finished one
@@ -81,7 +81,7 @@ fn run(options: &Options) -> Result<Option<ExitCode>> {
     println!("seed {seed}");
     let watch = Watch::start();
     let mut all = Vec::new();
-    // The turns of programs may take longer than their share, so they come first.
+    // A program's turn may take longer than its share of the time, so the programs come first.
     let program = options.program.as_deref();
     for (kind, lab) in programs {
         let playing = Playing::new(kind, lab, seed, options.from, program)?;
@@ -154,7 +154,7 @@ impl Part {
         format!("{name:<10} {:>12}   {rate:>9.0}/s", self.count)
     }
 
-    /// Writes the inputs that reach everything that was reached.
+    /// Writes the corpus: inputs that reach all the code that this run has reached, but at most [`MAX_KEPT`] inputs.
     fn keep(&self, coverage: &mut Coverage) -> Result<()> {
         let Kind::Parser(target, run) = &self.kind else { return Ok(()) };
         let file = corpus::file(target.name);
@@ -168,7 +168,7 @@ impl Part {
     }
 }
 
-/// Runs everything in turns until the time is over or the number of executions is reached.
+/// Runs the parsers and programs in turn until the time is up or the number of executions is reached.
 fn take_turns(
     all: &mut [Part],
     options: &Options,
@@ -188,7 +188,7 @@ fn take_turns(
                 return Ok(());
             }
             let before = part.count;
-            // If there is little time, the rest of it is for those who have had no turn in this round.
+            // If little time is left, the parsers and programs that have had no turn in this round share it equally.
             let others = u32::try_from(count - at).unwrap_or(1);
             let share = end.map(|end| end.saturating_duration_since(Instant::now()) / others);
             let turn = share.map_or(TURN, |share| share.min(TURN));

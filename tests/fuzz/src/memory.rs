@@ -47,13 +47,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Returns the number of bytes that this thread holds. The number can be negative if the thread has freed memory of
-/// other threads.
+/// Returns the number of bytes that this thread holds. The number can be negative if the thread has freed memory that
+/// other threads allocated.
 pub fn held() -> isize {
     HELD.get()
 }
 
-/// Runs `work` and returns its result with the maximum number of additional bytes that this thread held meanwhile.
+/// Runs `work` and returns its result and the maximum number of additional bytes that this thread held while `work`
+/// ran.
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.get();
     PEAK.set(before);

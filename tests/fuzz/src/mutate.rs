@@ -1,4 +1,4 @@
-//! Makes a new input from the kept ones.
+//! Makes a new input from the inputs of the corpus.
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -7,10 +7,10 @@ use rand::seq::IndexedRandom;
 /// The usual maximum length of an input, in bytes.
 pub const MAX: usize = 4096;
 
-/// The maximum length of an input that is meant to exceed a limit, in bytes.
+/// The maximum length, in bytes, of an input that is meant to exceed the limits of the chats.
 const MAX_LONG: usize = 150_000;
 
-/// Numbers at which parsers go wrong.
+/// Numbers that parsers often get wrong.
 const NUMBERS: [&str; 12] = [
     "0",
     "1",
@@ -29,7 +29,8 @@ const NUMBERS: [&str; 12] = [
 /// Bytes that mean something to the kit's parsers.
 const BYTES: &[u8] = b"\n\r\t :/!<>[]{}\"\\=\x00\x1b\x7f\x80\xc3\xe9\xff\xe2\x9b";
 
-/// Returns a new input: a kept input, changed at a few places. `words` are pieces that inputs for this parser contain.
+/// Returns a new input: one of the inputs of the corpus (`kept`), changed in a few places. `words` are typical pieces
+/// of this parser's inputs.
 pub fn mutated(rng: &mut StdRng, kept: &[Vec<u8>], words: &[&[u8]]) -> Vec<u8> {
     let mut input = kept.choose(rng).cloned().unwrap_or_default();
     for _ in 0..=rng.random_range(0..5_u32) {
@@ -98,7 +99,7 @@ fn change(rng: &mut StdRng, input: &mut Vec<u8>, kept: &[Vec<u8>], words: &[&[u8
     }
 }
 
-/// Returns the beginning and the end of a part, which is usually short.
+/// Returns where a random part of an input of `length` bytes begins and ends. Most of these parts are short.
 fn part(rng: &mut StdRng, length: usize) -> (usize, usize) {
     let begin = rng.random_range(0..=length);
     let most = if rng.random_ratio(1, 4) { length } else { length.min(begin + 8) };

@@ -26,7 +26,7 @@ fn echo(room: &str, message: &str) -> Reply {
     Reply::Chat { room_ref: reference(room), name: "alice".into(), message: message.into() }
 }
 
-/// Returns a reference that is too large for any integer type.
+/// Returns a room's reference: a number that is too large for any integer type.
 fn reference(room: &str) -> String {
     format!("340282366920938463463374607431768211455{room}")
 }

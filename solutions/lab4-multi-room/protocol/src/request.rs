@@ -81,12 +81,13 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
     }
 }
 
-/// Stage 2: read the rest of a join.
+/// Stage 2: read the rest of a join request.
 ///
 /// The first line has already been read; `room` is its value. The other fields follow in the order of the wire
 /// format. Only `CLIENT_NAME` is used.
 ///
-/// Stage 7 extends this function: an invalid join is an error, not a panic. Both names must be valid ([`name_of`]).
+/// Stage 7 extends this function: an invalid join request is an error, not a panic. Both names must be valid
+/// ([`name_of`]).
 fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     lines.field("CLIENT_IP")?;
     lines.field("PORT")?;
@@ -114,7 +115,7 @@ fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request,
     Ok(Request::Chat { room_ref, join_id, name, message })
 }
 
-/// Stage 4: read the rest of a leave.
+/// Stage 4: read the rest of a leave request.
 ///
 /// The handout describes the rest.
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
@@ -124,7 +125,7 @@ fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request
     Ok(Request::Leave { room_ref, join_id: number("JOIN_ID", join_id)?, name })
 }
 
-/// Stage 6: read the rest of a disconnect.
+/// Stage 6: read the rest of a disconnect request.
 ///
 /// The first line has already been read, and its value does not matter. The fields follow in the order of the wire
 /// format.

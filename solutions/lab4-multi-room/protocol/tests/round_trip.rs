@@ -1,4 +1,4 @@
-//! Tests that every message that has been read remains unchanged when it is written and read again.
+//! Tests that a message that was read does not change when it is written and read again.
 
 mod bytes;
 

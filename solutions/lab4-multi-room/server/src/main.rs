@@ -18,7 +18,7 @@ use crate::hall::{Client, Hall};
 
 const FULL: &[u8] = b"ERROR_CODE: 6\nERROR_DESCRIPTION: the server is full\n";
 
-/// The server of the multi-room chat
+/// The multi-room chat server
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -170,5 +170,5 @@ fn kill(hall: &mut Hall, id: i64, from_anywhere: bool) {
         hall.flush();
         common::exit(0);
     }
-    hall.complain(id, Complaint::NOT_ALLOWED, "KILL_SERVICE is for this computer only");
+    hall.complain(id, Complaint::NOT_ALLOWED, "KILL_SERVICE is accepted only from this computer");
 }

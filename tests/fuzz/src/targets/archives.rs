@@ -1,5 +1,5 @@
-//! Submissions: no path leads out of a submission, its files stay within the limits, and a student's manifest adds only
-//! dependencies that the kit has.
+//! Submissions: no path points outside a submission, its files stay within the limits, and a student's manifest adds
+//! only dependencies that the kit has.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -16,14 +16,14 @@ use zip::{CompressionMethod, ZipWriter};
 use crate::memory::peak_of;
 use crate::targets::files::written;
 
-/// The maximum size of all files together and of one file; see `handed_in.rs`.
+/// The maximum total size of all files, and the maximum size of one file, in bytes; see `handed_in.rs`.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 const LONGEST: u64 = 1024 * 1024;
 
-/// The maximum memory, in bytes: the files, their paths, and the state of a decoder.
+/// The maximum memory, in bytes, for the files, their paths, and the state of a decoder.
 const MOST: usize = 2 * MAX_BYTES;
 
-/// Pieces of archives.
+/// Typical pieces of archives, from which inputs are made.
 pub const WORDS: &[&[u8]] = &[
     b"PK\x03\x04",
     b"PK\x01\x02",
@@ -46,19 +46,19 @@ pub const WORDS: &[&[u8]] = &[
     b"size=99999999\n",
 ];
 
-/// Checks the reading of a `.zip`.
+/// Checks how a `.zip` is read.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check_zip(bytes: &[u8]) -> Result<(), String> {
     is_read_within_limits(&Source::Zip(written(bytes)?))
 }
 
-/// Checks the reading of a `.tar.gz`. The bytes are the `.tar`, unless they begin like a compressed file: a random
-/// compressed file has a wrong checksum.
+/// Checks how a `.tar.gz` is read. Bytes that do not begin like a compressed file are taken as a `.tar` and compressed
+/// first, because a random compressed file would almost always have a wrong checksum.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check_tar(bytes: &[u8]) -> Result<(), String> {
     let is_packed = bytes.starts_with(b"\x1f\x8b");
     let path = if is_packed { written(bytes)? } else { written(&stored(bytes))? };
@@ -69,7 +69,7 @@ fn is_read_within_limits(source: &Source) -> Result<(), String> {
     let (result, peak) = peak_of(|| {
         let Ok(listed) = source.list() else { return Ok(()) };
         if let Some(path) = listed.iter().find(|path| leads_out(path)) {
-            return Err(format!("{} leads out of the submission", path.display()));
+            return Err(format!("{} points outside the submission", path.display()));
         }
         let Ok(read) = source.read(LONGEST, |_| true) else { return Ok(()) };
         let total: usize = read.values().map(Vec::len).sum();
@@ -78,7 +78,7 @@ fn is_read_within_limits(source: &Source) -> Result<(), String> {
         }
         Ok(())
     });
-    if peak > MOST { Err(format!("reading held {peak} bytes")) } else { result }
+    if peak > MOST { Err(format!("the reader held {peak} bytes in memory")) } else { result }
 }
 
 fn leads_out(path: &Path) -> bool {
@@ -108,7 +108,7 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
 /// The package whose manifest is handed in.
 const PACKAGE: &str = "lab2-nick-group/server";
 
-/// Pieces of manifests.
+/// Typical pieces of manifests, from which inputs are made.
 pub const MANIFEST: &[&[u8]] = &[
     b"[package]\n",
     b"name = \"lab2-server\"\n",
@@ -133,7 +133,7 @@ pub const MANIFEST: &[&[u8]] = &[
     b"\\u0041",
 ];
 
-/// The kit to which the manifest is handed in.
+/// The parts of the kit that [`check_manifest`] needs.
 struct Kit {
     packages: Vec<Package>,
     manifest: Table,
@@ -155,7 +155,7 @@ static KIT: LazyLock<Kit> = LazyLock::new(|| {
 /// Checks what is taken from a student's manifest.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check_manifest(bytes: &[u8]) -> Result<(), String> {
     let Kit { packages, manifest: kit, own } = &*KIT;
     let path = written(&zipped(bytes).map_err(|error| error.to_string())?)?;
@@ -187,7 +187,7 @@ pub fn check_manifest(bytes: &[u8]) -> Result<(), String> {
                 })
     };
     match dependencies.iter().find(|(name, value)| !is_harmless(name, value)) {
-        Some((name, value)) => Err(format!("the dependency {name} = {value} was taken")),
+        Some((name, value)) => Err(format!("the dependency {name} = {value} was accepted")),
         None => Ok(()),
     }
 }

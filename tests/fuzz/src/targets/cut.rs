@@ -13,7 +13,7 @@ pub struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    /// Cuts the bytes. Bytes that begin in the same way are cut in the same way.
+    /// Cuts the bytes. Inputs whose first 64 bytes are the same are cut at the same positions.
     pub fn new(bytes: &'a [u8]) -> Self {
         let mut state = 0xcbf2_9ce4_8422_2325_u64;
         for byte in bytes.iter().take(64) {

@@ -39,7 +39,7 @@ pub fn written(bytes: &[u8]) -> Result<PathBuf, String> {
     })
 }
 
-/// Pieces of session files.
+/// Typical pieces of session files, from which inputs are made.
 pub const SESSION: &[&[u8]] = &[
     br#"{"version":1,"lab":2,"began":0,"port":1}"#,
     b"\n",
@@ -65,10 +65,10 @@ pub const SESSION: &[&[u8]] = &[
 /// The number of columns of the terminal on which the session is drawn.
 const COLUMNS: usize = 80;
 
-/// Checks the reading and the drawing of a session.
+/// Checks how a session is read and drawn.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check_session(bytes: &[u8]) -> Result<(), String> {
     let path = written(bytes)?;
     let Ok(mut reader) = Reader::open(&path) else { return Ok(()) };
@@ -104,7 +104,7 @@ fn is_plain(line: &str) -> Result<(), String> {
     if line.contains(steers) { Err(format!("{line:?} can control a terminal")) } else { Ok(()) }
 }
 
-/// Pieces of settings and results.
+/// Typical pieces of settings and results, from which inputs are made.
 pub const SETTINGS: &[&[u8]] = &[
     b"weights = { 1 = 1, 2 = 3 }\n",
     b"hidden = [\"2.14\"]\n",
@@ -128,10 +128,10 @@ pub const SETTINGS: &[&[u8]] = &[
     b"\r\n",
 ];
 
-/// Checks the reading of an instructor's settings and of earlier results.
+/// Checks how an instructor's settings and earlier results are read.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check_settings(bytes: &[u8]) -> Result<(), String> {
     if bytes.first() == Some(&b'{') {
         let Ok(record) = serde_json::from_slice::<Record>(bytes) else { return Ok(()) };
@@ -141,7 +141,7 @@ pub fn check_settings(bytes: &[u8]) -> Result<(), String> {
         return if same {
             Ok(())
         } else {
-            Err("the results changed when they were written".to_owned())
+            Err("the results differ after they were written and read again".to_owned())
         };
     }
     let _ = Settings::read(&written(bytes)?);

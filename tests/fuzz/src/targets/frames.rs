@@ -19,7 +19,7 @@ const MOST: usize = 12 * MAX_PAYLOAD;
 /// Checks the finished reader.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     check_with(|mut reader| frame::read(&mut reader), bytes)
 }
@@ -27,7 +27,7 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
 /// Checks a reader.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check_with(read: Read, bytes: &[u8]) -> Result<(), String> {
     let (result, peak) = peak_of(|| {
         is_like_model(read, bytes, &mut { bytes })?;

@@ -6,7 +6,7 @@ use grader::crowd::wire::hear;
 /// Checks the grader's reader. The first byte chooses the wire format.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     let Some((first, mut rest)) = bytes.split_first() else { return Ok(()) };
     let lab = u32::from(first % 4) + 1;

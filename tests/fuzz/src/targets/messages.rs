@@ -27,7 +27,7 @@ const GREETING: &str = "alice joined!";
 /// Checks the finished reader. The first byte chooses the kind of peer.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     let Some((first, bytes)) = bytes.split_first() else { return Ok(()) };
     let mut result = Ok(());
@@ -136,7 +136,7 @@ struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// Returns the next line without its end.
+    /// Returns the next line without its line ending.
     fn line(&mut self) -> Result<Option<&'a [u8]>, ErrorKind> {
         if self.rest.is_empty() {
             return Ok(None);

@@ -7,7 +7,7 @@ use grader::report::text::{cut, quoted, rows, width};
 /// Checks the functions that make text safe to show.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     let text = String::from_utf8_lossy(bytes);
     let shown = printable(&text);

@@ -31,7 +31,7 @@ const MOST: usize = 24 * MAX_LINE;
 /// Checks the finished server's reader.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check_requests(bytes: &[u8]) -> Result<(), String> {
     let (result, peak) = peak_of(|| {
         let (mut whole, mut cut) = (bytes, Cut::new(bytes));
@@ -50,7 +50,7 @@ pub fn check_requests(bytes: &[u8]) -> Result<(), String> {
 /// Checks the finished client's reader and its rooms.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check_replies(bytes: &[u8]) -> Result<(), String> {
     let (result, peak) = peak_of(|| {
         let (mut whole, mut cut) = (bytes, Cut::new(bytes));
@@ -122,7 +122,7 @@ fn is_same<M: PartialEq + Debug + Display>(
 /// Checks the finished client's commands.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check_commands(bytes: &[u8]) -> Result<(), String> {
     let line = String::from_utf8_lossy(bytes).replace(['\r', '\n'], " ");
     let is_right = match Command::parse(&line) {

@@ -15,7 +15,7 @@ const MAX_REPLIES: usize = 8192;
 /// Checks the emulated terminal.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     let mut cut = Cut::new(bytes);
     let mut cutter = Cutter::default();

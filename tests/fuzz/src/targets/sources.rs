@@ -14,7 +14,7 @@ thread_local! {
     static KIT: OnceCell<TempDir> = const { OnceCell::new() };
 }
 
-/// Pieces of sources.
+/// Typical pieces of sources, from which inputs are made.
 pub const WORDS: &[&[u8]] = &[
     b"/// Stage 1: write it\n",
     b"fn f() {\n    todo!(\"stage 1: write it\")\n}\n",
@@ -52,7 +52,7 @@ pub const WORDS: &[&[u8]] = &[
 /// Checks the search for exercises.
 ///
 /// # Errors
-/// Returns what is wrong.
+/// Returns an error that says what is wrong.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
     KIT.with(|kit| {
         if kit.get().is_none() {

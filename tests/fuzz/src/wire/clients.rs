@@ -53,7 +53,7 @@ impl Host {
     /// Plays the client's only session.
     ///
     /// # Errors
-    /// Returns what is wrong.
+    /// Returns an error that says what is wrong.
     pub fn session(mut self, rng: &mut StdRng) -> Result<(), String> {
         let script = Script::new(rng, Kind::Client, self.lab);
         let is_terminal = self.screen != Screen::Pipes;

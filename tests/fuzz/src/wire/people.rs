@@ -90,7 +90,7 @@ impl Person {
     /// Waits until this person has heard the last message of the other one, and all messages before it.
     ///
     /// # Errors
-    /// Returns what is wrong.
+    /// Returns an error that says what is wrong.
     pub fn hears(&self, other: &Self) -> Result<(), String> {
         let is_last = |state: &mut State| {
             while let Some(number) = state.messages.pop_front() {

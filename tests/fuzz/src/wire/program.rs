@@ -134,7 +134,7 @@ impl Program {
     /// Checks that the program has printed neither a panic nor a character that could control a terminal.
     ///
     /// # Errors
-    /// Returns what is wrong.
+    /// Returns an error that says what is wrong.
     pub fn printed_well(&self) -> Result<(), String> {
         let state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.wrong.clone().map_or(Ok(()), Err)
@@ -211,7 +211,7 @@ impl Program {
     /// Checks that the program uses hardly any processor time, now that nothing happens.
     ///
     /// # Errors
-    /// Returns what is wrong.
+    /// Returns an error that says what is wrong.
     pub fn rests(&self) -> Result<(), String> {
         const LOOK: Duration = Duration::from_millis(100);
         for _ in 0..20 {

@@ -76,7 +76,7 @@ impl Hall {
     /// Plays one session.
     ///
     /// # Errors
-    /// Returns what is wrong.
+    /// Returns an error that says what is wrong.
     pub fn session(&mut self, rng: &mut StdRng) -> Result<(), String> {
         let result = self.visit(rng).and_then(|()| self.recovers());
         self.sessions += 1;
