@@ -80,7 +80,7 @@ fn grade_all(arguments: &Arguments) -> ExitCode {
     if !arguments.list {
         note(&kit, &board);
         if let Some(seed) = replay() {
-            println!(" This is a replay with the words of seed {seed}.");
+            println!(" This is a replay with the words generated from seed {seed}.");
         }
         let sums: Vec<_> = authors.iter().filter_map(|&author| sum(author, &board)).collect();
         if sums.is_empty() {
@@ -112,8 +112,8 @@ fn grade(author: Author, at: usize, stage_at: usize, board: &Board) -> Result<Co
             Verdict::Passed => Ok(Completion::Completed),
             Verdict::NotStarted => Ok(Completion::ignored_with("not started")),
             Verdict::Blocked(by) => Ok(Completion::ignored_with(format!("blocked by stage {by}"))),
-            // A lab without its bonus stages is complete, so they must not fail the trials of a student, whose
-            // repository may run them.
+            // A lab is complete even without its bonus stages, so a failed bonus stage must not make `cargo test` fail,
+            // for example in the CI of a student's repository.
             Verdict::Failed | Verdict::GraderError
                 if stage.is_bonus && author == Author::Student =>
             {

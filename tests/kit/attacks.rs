@@ -1,5 +1,6 @@
-//! Tests attempts to gain points without doing the work or to harm the grader, another submission, or the machine. Each
-//! attempt succeeds if the program is not confined. In tier A, no attempt succeeds; in tier B, only a few succeed.
+//! Tests the protection against attempts to gain points without doing the work or to harm the grader, another
+//! submission, or the machine. Each attempt succeeds if the program is not confined. In tier A, no attempt succeeds; in
+//! tier B, only a few succeed.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -29,8 +30,8 @@ const ATTACKS: &str = include_str!("attacks.py");
 const NOT_EVERYWHERE: [&str; 25] = [
     "changes its root",
     "changes the grader's scheduling",
-    "clones with clone3 and namespaces",
-    "clones with namespaces",
+    "clones itself into a new namespace with clone3",
+    "clones itself into a new namespace",
     "connects by sending",
     "connects over multipath TCP",
     "counts processor events",

@@ -162,7 +162,7 @@ fn a_server_that_delivers_wrongly_is_named_and_not_measured() {
     let mistakes = [
         ("drop", "a message was lost: p0011 received message"),
         ("double", "a message was delivered twice: p0011 received message"),
-        ("reorder", "messages of one sender were delivered in the wrong order: p0011"),
+        ("reorder", "messages from one sender were delivered in the wrong order: p0011"),
         ("change", "bytes were changed: p0011 waits for message"),
         ("stop", "the server stopped delivering messages"),
         ("echo", "a message was sent back to its sender: p0000 received its own message"),
@@ -176,7 +176,7 @@ fn a_server_that_delivers_wrongly_is_named_and_not_measured() {
     }
 }
 
-/// The server blocks in `sendall` because some people do not read.
+/// Some clients never read, so the server is blocked in `sendall`.
 #[test]
 fn a_server_that_waits_for_people_who_do_not_read_has_no_rate() {
     let folder = tempfile::tempdir().unwrap();

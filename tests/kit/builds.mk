@@ -3,9 +3,9 @@
 try = @if ($(2)) >/dev/null 2>&1; then echo '$(1): done'; else echo '$(1): held'; fi
 
 all:
-	$(call try,reads the file of a neighbor,cat OTHER/work)
-	$(call try,lists the folder of a neighbor,ls OTHER)
-	$(call try,writes to the file of a neighbor,echo work > OTHER/work)
+	$(call try,reads a file in another submission,cat OTHER/work)
+	$(call try,lists the files in another submission,ls OTHER)
+	$(call try,writes to a file in another submission,echo work > OTHER/work)
 	$(call try,reads the finished programs,ls SOLUTIONS)
 	$(call try,lists the home folder,ls HOME)
 	$(call try,connects,python3 connects.py PORT)

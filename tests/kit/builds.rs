@@ -104,9 +104,9 @@ fn a_build_does_not_learn_the_home_folder() {
 
 /// What the `Makefile` attempts to do.
 const ATTEMPTS: [&str; 8] = [
-    "reads the file of a neighbor",
-    "lists the folder of a neighbor",
-    "writes to the file of a neighbor",
+    "reads a file in another submission",
+    "lists the files in another submission",
+    "writes to a file in another submission",
     "reads the finished programs",
     "lists the home folder",
     "connects",
@@ -169,7 +169,7 @@ fn a_makefile_reaches_nothing_of_others() {
     };
     assert!(!left.is_empty(), "this proves nothing: no process is left");
     for pid in left {
-        // This process may already have exited, for example after starting another remaining process.
+        // This process may already have exited: `setsid` may start `sleep` in another process and then exit.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     for name in ATTEMPTS {
@@ -187,7 +187,8 @@ fn running(word: &str) -> Vec<i32> {
     names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(has_word).collect()
 }
 
-/// The instructor's command line names a file. A submission can replace this file with a link or a script.
+/// The instructor's command line may name a file in a submission. If this file is a link or a script, programs must not
+/// be allowed to read the files that it refers to.
 #[test]
 fn what_a_submission_says_gives_no_rights() {
     let [own, neighbor] = [(); 2].map(|()| tempfile::tempdir().unwrap());

@@ -1,5 +1,5 @@
-//! Tests the server in `designs/`, which is wrong on purpose: one client that does not read stops all others. The chapter
-//! about speed compares it with correct designs, which `unusual.rs` tests.
+//! Tests the server in `designs/`, which has a flaw on purpose: one client that does not read blocks all others. The
+//! chapter about speed compares it with correct designs, which `unusual.rs` tests.
 
 use grader::grading::run::run_stage;
 use grader::harness::stage::Role;

@@ -1,4 +1,4 @@
-//! Notices that a parser hangs.
+//! Detects when a parser hangs.
 
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use crate::engine::saved;
 /// The maximum time for one execution. Even a very long input takes much less time.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The execution that is running.
+/// Watches the current execution of a parser.
 #[derive(Default)]
 pub struct Watch {
     running: Mutex<Running>,
@@ -20,7 +20,7 @@ pub struct Watch {
 struct Running {
     target: &'static str,
     input: Vec<u8>,
-    /// The number of the execution. It is even while nothing is running.
+    /// How many times an execution has begun or ended. This number is odd while an execution is running.
     number: u64,
 }
 
@@ -33,7 +33,7 @@ impl Watch {
         watch
     }
 
-    /// Called before an execution.
+    /// Called before each execution.
     pub fn begin(&self, target: &'static str, input: &[u8]) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.target = target;
@@ -42,7 +42,7 @@ impl Watch {
         running.number += 1;
     }
 
-    /// Called after an execution.
+    /// Called after each execution.
     pub fn end(&self) {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).number += 1;
     }

@@ -1,4 +1,4 @@
-//! Puts mistakes into parsers and checks that the fuzzer finds each of them in a short time. Also runs every kept input.
+//! Puts mistakes into parsers and checks that the fuzzer finds each of them quickly. Also runs every kept input.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use fuzz::engine::{Run, Target, verdict};
 use fuzz::targets::{ALL, frames};
 use fuzz::watch::Watch;
 
-/// The time in which a mistake must be found. Without optimization, each takes a few seconds at most.
+/// The time within which a mistake must be found. Without optimization, each takes a few seconds at most.
 const LIMIT: Duration = Duration::from_secs(100);
 
 #[test]
@@ -29,7 +29,7 @@ fn every_kept_input_is_read_correctly() {
     }
 }
 
-/// Fuzzes a reader of frames that has a mistake and checks what the fuzzer says about it.
+/// Fuzzes a frame reader that contains a mistake, and checks what the fuzzer reports.
 fn is_found(check: fn(&[u8]) -> Result<(), String>, says: &str) {
     let words = ALL.iter().find(|target| target.name == "frames").unwrap().words;
     let target: &Target = Box::leak(Box::new(Target { name: "frames", check, words }));
@@ -57,7 +57,7 @@ fn a_panic_on_a_short_header_is_found() {
     );
 }
 
-/// This reader believes every header.
+/// This reader trusts every header.
 #[test]
 fn unlimited_memory_is_found() {
     is_found(

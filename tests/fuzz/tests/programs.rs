@@ -1,4 +1,4 @@
-//! Puts mistakes into copies of the finished programs and checks that the fuzzer finds each of them through the wire.
+//! Puts mistakes into copies of the finished programs and checks that the fuzzer finds each of them over the network.
 
 #![cfg(target_os = "linux")]
 
@@ -13,7 +13,7 @@ use grader::cli::starters;
 use grader::kit::files;
 use grader::system::cargo::{BUILD_LIMIT, build, share_target};
 
-/// The time in which a mistake must be found. Usually, each takes less than five seconds.
+/// The time within which a mistake must be found. Usually, each takes less than five seconds.
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// A mistake in a program, and what the fuzzer must say about it.
@@ -38,7 +38,7 @@ impl Mistake {
 }
 
 const MISTAKES: [Mistake; 7] = [
-    // The server forgets a member when its connection ends but not the thread that serves it.
+    // After a client's stream has ended, the thread that serves the client goes on running.
     Mistake {
         kind: Kind::Server,
         lab: 1,
@@ -81,7 +81,7 @@ const MISTAKES: [Mistake; 7] = [
         file: "lab1-one-to-one/client/src/main.rs",
         find: "    while let Some(message) = messages.receive()? {\n        screen.print(&message);\n    }\n    Ok(())",
         replace: "    loop {\n        if let Some(message) = messages.receive()? {\n            screen.print(&message);\n        }\n    }",
-        says: "the client still runs",
+        says: "the client is still running",
     },
     // The client passes escape sequences on to the terminal.
     Mistake {

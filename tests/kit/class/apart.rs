@@ -197,7 +197,7 @@ fn without_namespaces_the_grading_goes_on_unless_they_are_required() {
     class.check(|tier| tier.starts_with("B: "));
 }
 
-/// However a grading run is stopped, the programs that it was grading are stopped as well.
+/// No matter how a grading run is stopped, the programs that it was grading are stopped as well.
 #[test]
 fn a_killed_grading_leaves_no_process() {
     let _turn = TURN.lock();

@@ -17,8 +17,8 @@ use serde_json::Value;
 use self::students::Class;
 use crate::lab;
 
-/// Grading runs in the same kit must take turns, and a run does not wait long for its turn. So each test that grades
-/// holds this lock.
+/// Only one grading run at a time can use a kit; a second run waits for a short time and then fails. So each test that
+/// starts a grading run holds this lock.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn grade(class: &Class, json: &Path, jobs: u32) -> Command {

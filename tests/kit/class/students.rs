@@ -34,7 +34,7 @@ const ENDLESS: &str =
 /// Checks what the record says about a submission.
 type Expected = Box<dyn Fn(&Submission)>;
 
-/// A folder with a class's submissions, and the checks for each submission's record.
+/// A folder with a class's submissions, and a check of what the record says about each submission.
 pub struct Class {
     folder: TempDir,
     labs: Vec<u32>,

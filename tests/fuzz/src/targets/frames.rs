@@ -1,4 +1,4 @@
-//! Frames of lab 3: the reader returns the same frames as a simple model, no matter how the stream is cut, and holds
+//! Frames of lab 3: the reader returns the same frames as a simple model, no matter how the stream is split, and holds
 //! only a few payloads' worth of memory.
 
 use std::borrow::Cow;
@@ -12,11 +12,11 @@ use crate::targets::cut::Cut;
 /// A function that reads a frame.
 pub type Read = fn(&mut dyn BufRead) -> io::Result<Option<String>>;
 
-/// The maximum memory for one frame, in bytes: the payload, the payload as text, in which each byte may have become
-/// three, the model's text, and the space that a growing string has left.
+/// The maximum memory for one frame, in bytes: the payload, its text (up to three times as long), the model's text, and
+/// the spare capacity of a growing string.
 const MOST: usize = 12 * MAX_PAYLOAD;
 
-/// Checks the finished reader.
+/// Checks the frame reader of the finished programs.
 ///
 /// # Errors
 /// Returns an error that says what is wrong.
@@ -24,7 +24,7 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     check_with(|mut reader| frame::read(&mut reader), bytes)
 }
 
-/// Checks a reader.
+/// Checks a frame reader.
 ///
 /// # Errors
 /// Returns an error that says what is wrong.

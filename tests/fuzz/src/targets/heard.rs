@@ -3,7 +3,7 @@
 
 use grader::crowd::wire::hear;
 
-/// Checks the grader's reader. The first byte chooses the wire format.
+/// Checks the grader's message reader. The first byte determines the wire format.
 ///
 /// # Errors
 /// Returns an error that says what is wrong.
@@ -15,7 +15,7 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
         if length == 0 || length > rest.len() {
             return Err(format!("a message has {length} of {} bytes", rest.len()));
         }
-        // After a bad header, a frame has no end.
+        // After a bad header, the reader cannot know where the frame ends.
         let has_end = lab != 3 || length < rest.len();
         if has_end && hear(lab, &rest[..length], asked) != Some((heard, length)) {
             return Err("a message depends on the bytes after it".to_owned());

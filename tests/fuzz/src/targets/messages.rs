@@ -1,8 +1,8 @@
-//! Messages of labs 1 and 2: the finished reader returns the same messages as a simple model, no matter how the stream is
-//! cut.
+//! Messages of labs 1 and 2: the finished reader returns the same messages as a simple model, no matter how the stream
+//! is split.
 //!
-//! The stream is a pair of connected sockets that keep the limits between sends (`SOCK_SEQPACKET`), so each `recv`
-//! returns one piece, although all pieces are sent before the first is read. No pause is ever needed.
+//! The stream is a pair of connected sockets that preserve the boundaries between sends (`SOCK_SEQPACKET`), so each
+//! `recv` returns one piece, although all pieces are sent before the first is read. No pause is ever needed.
 
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
@@ -14,17 +14,18 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socket
 use crate::memory::peak_of;
 use crate::targets::cut::Cut;
 
-/// The maximum memory for a message, in bytes: the bytes, the text, in which each byte may have become three, the
-/// model's text, and the space that growing strings have left.
+/// The maximum memory for one message, in bytes: its bytes, its text (up to three times as long), the model's text, and
+/// the spare capacity of growing strings.
 const MOST: usize = 16 * MAX_MESSAGE;
 
-/// The number of times that a mistake must be seen. If this program is not running for 50 ms, a message may end early.
+/// The number of times that a mistake must be seen. If the system pauses this program for 50 ms, a message may end
+/// early.
 const ATTEMPTS: u32 = 3;
 
 /// The greeting of our server in wire format 2.
 const GREETING: &str = "alice joined!";
 
-/// Checks the finished reader. The first byte chooses the kind of peer.
+/// Checks the message reader of the finished programs. The first byte determines the kind of peer.
 ///
 /// # Errors
 /// Returns an error that says what is wrong.
@@ -80,7 +81,7 @@ fn attempt(kind: u8, bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Returns a stream that brings the bytes in pieces, and the number of bytes that fit into it.
+/// Returns a stream that delivers the bytes in pieces, and the number of bytes that fit into it.
 fn connected(bytes: &[u8]) -> io::Result<(TcpStream, usize)> {
     let (near, far) =
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;

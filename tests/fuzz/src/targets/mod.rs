@@ -1,6 +1,6 @@
-//! The parsers, each with what must be true for all bytes.
+//! The parsers, each with a check that must succeed for every input.
 //!
-//! In the targets that a test with a wrong parser uses, the parser is a parameter.
+//! If a test runs a target with a wrong parser, the target takes the parser as a parameter.
 
 pub mod archives;
 pub mod cut;
@@ -15,7 +15,7 @@ pub mod sources;
 
 use crate::engine::Target;
 
-/// The pieces of lines in wire format 4.
+/// Typical lines of wire format 4 and pieces of such lines, from which inputs are made.
 const LINES: &[&[u8]] = &[
     b"HELO ",
     b"JOIN_CHATROOM: ",

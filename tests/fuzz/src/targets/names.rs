@@ -1,4 +1,4 @@
-//! Text from the network: whatever people see is harmless, and names that look the same are the same.
+//! Text from the network: whatever people see is harmless, and names that people consider equal are treated as equal.
 
 use common::{has_invisible, printable, same_name};
 use grader::journal::visible::visible;
@@ -13,7 +13,7 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     let shown = printable(&text);
     is_harmless(&shown)?;
     if shown.chars().count() != text.chars().count() || printable(&shown) != shown {
-        return Err(format!("printable made {shown:?} of {text:?}"));
+        return Err(format!("printable turned {text:?} into {shown:?}"));
     }
     let visible = visible(bytes);
     is_harmless(&visible)?;
@@ -27,7 +27,7 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
         let name = same_name(&text);
         if same_name(&name) != name || text.is_ascii() && same_name(&text.to_uppercase()) != name {
             return Err(format!(
-                "same_name made {name:?} of {text:?}, and of that {:?}",
+                "same_name turned {text:?} into {name:?}, and that into {:?}",
                 same_name(&name)
             ));
         }

@@ -1,5 +1,5 @@
-//! Lines of lab 4: requests and replies are the same no matter how the stream is cut; what is written is what was read;
-//! and a reader holds only a few lines' worth of memory.
+//! Lines of lab 4: requests and replies are the same no matter how the stream is split; what is written is what was
+//! read; and a reader holds only a few lines' worth of memory.
 
 // The client is not a library, so its files are included.
 #[path = "../../../../solutions/lab4-multi-room/client/src/command.rs"]
@@ -24,11 +24,11 @@ type Source<'a> = Lines<&'a mut dyn BufRead>;
 /// A function that reads a message.
 type Read<M> = fn(&mut Source) -> Result<Option<M>, Problem>;
 
-/// The maximum memory for two readers, in bytes: in each, the bytes of a line, its text, in which each byte may have
-/// become three, the text of a message, and the space that growing strings have left.
+/// The maximum memory for two readers, in bytes. Each holds the bytes of a line, the line's text (up to three times as
+/// long), the text of a message, and the spare capacity of growing strings.
 const MOST: usize = 24 * MAX_LINE;
 
-/// Checks the finished server's reader.
+/// Checks the finished server's request reader.
 ///
 /// # Errors
 /// Returns an error that says what is wrong.
@@ -47,7 +47,7 @@ pub fn check_requests(bytes: &[u8]) -> Result<(), String> {
     bounded(peak).and(result)
 }
 
-/// Checks the finished client's reader and its rooms.
+/// Checks the finished client's reply reader and its rooms.
 ///
 /// # Errors
 /// Returns an error that says what is wrong.

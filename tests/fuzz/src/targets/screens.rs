@@ -1,5 +1,5 @@
-//! What a program shows on a terminal, as the grader emulates it: the same bytes show the same screen, no matter how they
-//! are cut, and queries get short replies.
+//! What a program shows on a terminal, as the grader emulates it: the same bytes produce the same screen, no matter how
+//! they are split, and queries get short replies.
 
 use std::num::NonZero;
 
@@ -25,7 +25,7 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     }
     let whole = joined(Cutter::default().cut(bytes));
     if joined(pieces) != whole {
-        return Err("the pieces depend on how the stream was cut".to_owned());
+        return Err("the pieces depend on how the stream was split".to_owned());
     }
     let size = |number: usize| {
         NonZero::new(u16::try_from(number).unwrap_or(1).max(1)).unwrap_or(NonZero::<u16>::MIN)

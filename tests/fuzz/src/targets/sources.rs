@@ -1,7 +1,7 @@
 //! A student's sources: `cargo lab` finds the exercises in any file, or says why it cannot.
 //!
-//! A source that overflows the stack ends the fuzzer. The source is then still in the folder whose name begins with
-//! `fuzz-sources`.
+//! A source file that overflows the stack crashes the fuzzer. The file is then still in the folder whose name begins
+//! with `fuzz-sources`.
 
 use std::cell::OnceCell;
 use std::fs;

@@ -17,7 +17,7 @@ use crate::wire::Kind;
 use crate::wire::program::{Program, Screen, steers};
 use crate::wire::script::{End, Script, text};
 
-/// The maximum time for a client to end after its connection or its input has ended.
+/// The maximum time for a client to exit after its connection or its input has ended.
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// The maximum memory of a client, in KiB.
@@ -90,7 +90,7 @@ impl Host {
             End::Close => drop(stream),
             End::HalfClose => {
                 let _ = stream.shutdown(Shutdown::Write);
-                // The stream stays open until the client has ended.
+                // The stream stays open until the client has exited.
                 return self.ends(input, Some(stream), memory, sent);
             }
             End::Reset => {
@@ -133,11 +133,11 @@ impl Host {
         let mut looks = 0;
         let status = loop {
             looks += 1;
-            // If a key was pressed while the program changed the terminal's mode, the person presses it again.
+            // Ctrl-D may get lost while the program is changing the terminal's mode, so the person presses it again.
             if looks % 2000 == 0 && input.as_ref().is_some_and(|input| input.has_left) {
                 input = leave(input);
             }
-            // A client that still sends must not be held up.
+            // A client that is still sending must not have to wait.
             if let Some(mut stream) = stream.as_ref() {
                 while stream.read(&mut [0; 16 * 1024]).is_ok_and(|count| count > 0) {}
             }
@@ -145,7 +145,7 @@ impl Host {
                 break status;
             }
             if Instant::now() > end {
-                return Err(format!("the client still runs\n  {}", self.client.last_words()));
+                return Err(format!("the client is still running\n  {}", self.client.last_words()));
             }
             thread::sleep(Duration::from_micros(300));
         };
@@ -153,7 +153,7 @@ impl Host {
         self.client.ends_within(LIMIT);
         self.client.printed_well()?;
         if !matches!(status.code(), Some(0 | 1)) {
-            return Err(format!("the client has ended: {status}\n  {}", self.client.last_words()));
+            return Err(format!("the client has exited: {status}\n  {}", self.client.last_words()));
         }
         if memory > MAX_MEMORY {
             return Err(format!("the client used {memory} KiB"));
@@ -186,7 +186,7 @@ fn send(mut stream: &TcpStream, bytes: &[u8], reads: bool) -> usize {
     sent
 }
 
-/// The writing end of the client's input.
+/// The client's input: the write end of a pipe, or a terminal.
 struct Input {
     file: File,
     is_terminal: bool,
@@ -195,7 +195,7 @@ struct Input {
 }
 
 impl Input {
-    /// Writes as much as fits, unless the client has ended.
+    /// Writes as much as fits, or nothing if the client has exited.
     fn write(&mut self, text: &str) {
         let _ = self.file.write_all(text.as_bytes());
     }
@@ -207,8 +207,8 @@ impl Input {
             let command = COMMANDS.choose(rng).copied().unwrap_or_default();
             let mut line = if lab == 4 && rng.random() { command.to_owned() } else { text(rng) };
             if self.is_terminal {
-                // A terminal obeys control characters and limits the length of a line, and the editor shows what is
-                // typed as it is.
+                // A terminal obeys control characters and limits the length of a line, and the client's line editor
+                // shows typed characters unchanged.
                 line = line.chars().filter(|char| !steers(*char)).take(80).collect();
             }
             self.write(&(line + "\n"));

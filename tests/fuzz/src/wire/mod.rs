@@ -1,13 +1,13 @@
-//! Random sessions with whole programs: hostile clients visit a server while two people talk, and a hostile server serves
-//! a client. Everything happens on the loopback interface.
+//! Random sessions with whole programs: hostile clients connect to a server while two people talk, and a hostile server
+//! serves a client. Everything happens on the loopback interface.
 //!
-//! | module      | idea                                                                                      |
-//! |-------------|-------------------------------------------------------------------------------------------|
-//! | [`script`]  | what a hostile peer does: a session of an ordinary peer, mutated, cut, and ended somehow  |
-//! | [`program`] | a running program: what it prints, and its memory, threads, and descriptors               |
-//! | [`people`]  | two people who talk and notice when anything is wrong with what they hear                 |
-//! | [`servers`] | sessions with a server                                                                    |
-//! | [`clients`] | sessions with a client                                                                    |
+//! | module      | idea                                                                                            |
+//! |-------------|-------------------------------------------------------------------------------------------------|
+//! | [`script`]  | what a hostile peer does: an ordinary session, mutated, split, and ended in one of several ways |
+//! | [`program`] | a running program: what it prints, and its memory, threads, and descriptors                     |
+//! | [`people`]  | two people who talk and notice when anything is wrong with what they hear                       |
+//! | [`servers`] | sessions with a server                                                                          |
+//! | [`clients`] | sessions with a client                                                                          |
 
 pub mod clients;
 pub mod people;
@@ -29,24 +29,24 @@ use crate::finding::Finding;
 use crate::wire::clients::Host;
 use crate::wire::servers::Hall;
 
-/// After this many sessions, a server is stopped, and the next one is started. So a mistake can be seen again in a short
-/// time, even if it needs several sessions.
+/// After this many sessions, a server is stopped, and the next one is started. So a mistake can be reproduced
+/// quickly, even if it takes several sessions to occur.
 const SESSIONS: u64 = 100;
 
-/// The number of clients that are served at the same time. A client may wait a second before it ends.
+/// The number of clients that are served at the same time. A client may wait a second before it exits.
 const CLIENTS: u64 = 12;
 
 /// The kind of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A server, which hostile clients visit.
+    /// A server that hostile clients connect to.
     Server,
-    /// A client, which a hostile server serves.
+    /// A client that is served by a hostile server.
     Client,
 }
 
 impl Kind {
-    /// Returns the name, as in the names of packages.
+    /// Returns the kind's name as it is used in package names, for example `server` in `lab1-server`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Server => "server",
@@ -112,13 +112,13 @@ impl Playing {
     /// Stops a running server.
     ///
     /// # Errors
-    /// Returns what is wrong with its end.
+    /// Returns an error if the server does not exit cleanly or its output is wrong.
     pub fn finish(&mut self) -> Result<(), Finding> {
         let result = self.hall.take().map_or(Ok(()), Hall::ends);
         result.map_err(|why| self.finding(self.next, why))
     }
 
-    /// Serves the next clients at the same time.
+    /// Serves the next `count` clients, all at the same time.
     fn serve(&mut self, count: u64) -> Result<(), Finding> {
         let this = &*self;
         let serve = |number| {
@@ -140,7 +140,7 @@ impl Playing {
         results.into_iter().collect()
     }
 
-    /// Visits the server, which is started first if none is running.
+    /// Plays the next session with the server. If no server is running, this function starts one first.
     fn visit(&mut self) -> Result<(), String> {
         if self.next - self.first >= SESSIONS
             && let Some(hall) = self.hall.take()
@@ -179,7 +179,7 @@ fn finished(package: &str) -> Result<PathBuf> {
     program.map_err(|errors| anyhow!("{package} does not compile:\n{errors}"))
 }
 
-/// Returns a seed from the time.
+/// Returns a seed that is derived from the current time.
 pub fn seed() -> u64 {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     time.as_secs() * 1_000_000 + u64::from(time.subsec_micros())

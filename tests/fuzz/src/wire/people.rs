@@ -12,13 +12,13 @@ use grader::crowd::wire::{Heard, enter, hear, say};
 /// The maximum time for a message to arrive.
 pub const LIMIT: Duration = Duration::from_secs(10);
 
-/// The room in which the two talk. No script names it.
+/// The room in which the two people talk. No script names it.
 const ROOM: &str = "a quiet place";
 
-/// The beginning of each message of the two. No script contains it.
+/// The text with which all messages of the two people begin. No script contains it.
 const MARK: &str = "between us: ";
 
-/// One of the two.
+/// One of the two people.
 pub struct Person {
     lab: u32,
     name: &'static str,
@@ -39,7 +39,7 @@ struct State {
     /// The room's reference, in wire format 4.
     reference: Option<String>,
     has_joined: bool,
-    /// The messages of the other person that nobody has waited for yet.
+    /// The numbers of the other person's messages that have arrived and that `hears` has not taken yet.
     messages: VecDeque<u64>,
     wrong: Option<String>,
 }
@@ -115,7 +115,7 @@ impl Person {
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(format!("what the other one said has not arrived within {LIMIT:?}"));
+                return Err(format!("the expected message did not arrive within {LIMIT:?}"));
             }
             state = self
                 .heard
@@ -167,7 +167,7 @@ impl Hearing {
     }
 }
 
-/// Understands and checks what a person hears.
+/// Interprets and checks the messages that a person hears.
 struct Ear {
     lab: u32,
     name: &'static str,
@@ -191,7 +191,7 @@ impl Ear {
             Heard::Joined { .. } if self.lab != 3 => {}
             Heard::Left { name, .. }
                 if self.lab == 2 && name != self.name && name != self.other => {}
-            // In wire format 3, anyone can say anything in any name.
+            // In wire format 3, anyone can say anything under any name.
             Heard::Left { .. } if self.lab == 3 => {}
             Heard::Said { name, text, .. } => return self.said(name.as_deref(), &text, state),
             Heard::Other => return self.other(text),
@@ -209,7 +209,7 @@ impl Ear {
 
     fn said(&mut self, name: Option<&str>, text: &str, state: &mut State) -> Result<(), String> {
         let Some(words) = text.strip_prefix(MARK) else {
-            // In wire formats 2 and 4, only the two can speak in their names, and only they are in their room.
+            // In wire format 2, only the two people can use their names; in wire format 4, only they are in their room.
             let is_theirs = self.lab == 4
                 || self.lab == 2 && (name == Some(self.name) || name == Some(self.other));
             return if is_theirs {
@@ -238,7 +238,7 @@ impl Ear {
         Ok(())
     }
 
-    /// Checks a message of another kind.
+    /// Checks a message that [`hear`] does not recognize.
     fn other(&self, text: &str) -> Result<(), String> {
         let line = text.trim_end_matches('\n');
         let is_right = match self.lab {

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 /// The maximum number of printed bytes that are kept. Older bytes have been checked and are dropped.
 const MAX_KEPT: usize = 1024 * 1024;
 
-/// How much of what a program printed is quoted, in bytes.
+/// The maximum number of bytes that are quoted from a program's output.
 const QUOTED: usize = 1500;
 
 /// What a program reads from and prints to.
@@ -28,7 +28,7 @@ pub enum Screen {
     Pipes,
     /// A terminal that understands no escape sequences.
     Dumb,
-    /// A terminal that does, so the program lets the person edit lines.
+    /// A terminal that understands escape sequences, so the program lets the person edit lines.
     Xterm,
 }
 
@@ -39,7 +39,7 @@ pub struct Program {
     printed: Arc<Printed>,
 }
 
-/// What a program has printed so far, from both of its outputs.
+/// What a program has printed so far, to both standard output and standard error.
 #[derive(Default)]
 struct Printed {
     state: Mutex<State>,
@@ -50,9 +50,9 @@ struct Printed {
 struct State {
     bytes: Vec<u8>,
     total: usize,
-    /// The number of outputs that have not ended.
+    /// The number of output streams that are still open.
     open: usize,
-    /// What is wrong with it.
+    /// What is wrong with the output.
     wrong: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl Program {
         Ok(Self { child, input, printed })
     }
 
-    /// Takes the writing end of the program's input.
+    /// Takes the program's input: the write end of a pipe, or the terminal.
     pub fn take_input(&mut self) -> Option<File> {
         self.input.take()
     }
@@ -145,7 +145,7 @@ impl Program {
         self.printed.state.lock().unwrap_or_else(PoisonError::into_inner).total
     }
 
-    /// Returns the end of what the program has printed.
+    /// Returns the last part of the program's output.
     pub fn last_words(&self) -> String {
         let state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
         let from = state.bytes.len().saturating_sub(QUOTED);
@@ -155,12 +155,12 @@ impl Program {
             .replace("\\n", "\n  ")
     }
 
-    /// Returns the exit status if the program has ended.
+    /// Returns the exit status if the program has exited.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Waits for the program's end and for the end of its outputs.
+    /// Waits for the program to exit and for its output streams to end.
     pub fn ends_within(&mut self, limit: Duration) -> Option<ExitStatus> {
         let end = Instant::now() + limit;
         while self.ended().is_none() && Instant::now() < end {
@@ -197,7 +197,7 @@ impl Program {
         Counts { threads: count("task"), descriptors: count("fd") }
     }
 
-    /// Returns the resident memory now and its maximum, in KiB.
+    /// Returns the program's current resident memory and its maximum so far, in KiB.
     pub fn memory(&self) -> (usize, usize) {
         let status =
             fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
@@ -208,7 +208,7 @@ impl Program {
         (field("VmRSS"), field("VmHWM"))
     }
 
-    /// Checks that the program uses hardly any processor time, now that nothing happens.
+    /// Checks that the program uses almost no processor time while nothing is happening.
     ///
     /// # Errors
     /// Returns an error that says what is wrong.
@@ -222,7 +222,7 @@ impl Program {
                 return Ok(());
             }
         }
-        Err("it uses a processor although nothing happens".to_owned())
+        Err("it uses processor time although nothing is happening".to_owned())
     }
 
     fn ticks(&self) -> u64 {
@@ -240,7 +240,7 @@ impl Drop for Program {
     }
 }
 
-/// What must return when all clients have left.
+/// The counts that must return to their earlier values after all hostile clients have left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// The number of threads.
@@ -252,11 +252,11 @@ pub struct Counts {
 impl Printed {
     fn collect(&self, mut output: File, screen: Screen) {
         let mut bytes = vec![0; 16 * 1024];
-        // The beginning of a line or of a character that has not ended.
+        // The beginning of a line that is not complete yet. It may end within a character.
         let mut begun = Vec::new();
         loop {
             let count = match output.read(&mut bytes) {
-                // The other end of the terminal, which never blocks, is the same open file.
+                // A terminal's input and output share one open file description, which is set to never block.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     thread::sleep(Duration::from_micros(500));
                     continue;
@@ -285,7 +285,7 @@ impl Printed {
     }
 }
 
-/// Turns off the terminal's echo and its own line ends.
+/// Turns off the terminal's echo and its conversion of line endings.
 fn is_quiet(terminal: &OwnedFd) -> nix::Result<()> {
     let mut mode = tcgetattr(terminal)?;
     mode.local_flags.remove(LocalFlags::ECHO);
@@ -293,7 +293,7 @@ fn is_quiet(terminal: &OwnedFd) -> nix::Result<()> {
     tcsetattr(terminal, SetArg::TCSANOW, &mode)
 }
 
-/// Returns what is wrong with printed lines.
+/// Returns a description of what is wrong with the printed lines, if anything.
 fn wrong(lines: &[u8], screen: Screen) -> Option<String> {
     let Ok(text) = str::from_utf8(lines) else {
         return Some(format!(

@@ -1,4 +1,5 @@
-//! What a hostile peer does: it sends a session of an ordinary peer, but mutated, cut into pieces, and ended somehow.
+//! What a hostile peer does: it sends an ordinary peer's session, but mutated, split into pieces, and ended in one of
+//! several ways.
 
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Makes up a connection of a hostile peer of a program of this kind.
+    /// Chooses at random what a hostile peer does to a program of this kind.
     pub fn new(rng: &mut StdRng, against: Kind, lab: u32) -> Self {
         let messages = match against {
             Kind::Server => of_client(rng, lab),
@@ -51,7 +52,7 @@ impl Script {
     }
 }
 
-/// Returns some text that a person could type, or that nobody would.
+/// Returns a random text: one that a person might type, or one that nobody would type.
 pub fn text(rng: &mut StdRng) -> String {
     const TEXTS: [&str; 16] = [
         "hello",
@@ -166,7 +167,8 @@ fn changed(rng: &mut StdRng, mut messages: Vec<Vec<u8>>, lab: u32) -> Vec<u8> {
     harmless(mutated(rng, &[bytes], words))
 }
 
-/// Any client on this computer may stop the server of lab 4, which is not a mistake.
+/// Makes the command that stops the server of lab 4 ineffective. A server that obeys it makes no mistake, because any
+/// client on this computer may send it.
 fn harmless(mut bytes: Vec<u8>) -> Vec<u8> {
     const KILL: &[u8] = b"KILL_SERVICE";
     while let Some(at) = bytes.windows(KILL.len()).position(|window| window == KILL) {

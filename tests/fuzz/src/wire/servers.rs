@@ -1,4 +1,4 @@
-//! Sessions with a server: several hostile clients visit it while two people talk.
+//! Sessions with a server: several hostile clients connect to it while two people talk.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -16,13 +16,13 @@ use crate::wire::people::{LIMIT, Person};
 use crate::wire::program::{Counts, Program, Screen};
 use crate::wire::script::{End, Script};
 
-/// By how much the memory may grow, in KiB, after the first sessions.
+/// The maximum growth of the server's memory after the first sessions, in KiB.
 const MAX_GROWTH: usize = 48 * 1024;
 
 /// The number of sessions after which the memory is measured for the first time.
 const FIRST_SESSIONS: u64 = 10;
 
-/// How many sessions pass between two checks that the server is at rest.
+/// The number of sessions from one check of the idle server's processor time to the next.
 const REST_EVERY: u64 = 16;
 
 /// A server and the two people who talk on it.
@@ -84,7 +84,7 @@ impl Hall {
         let printed = self.server.printed_well();
         match (ended, printed, result) {
             (Some(status), ..) => {
-                Err(format!("the server has ended: {status}\n  {}", self.server.last_words()))
+                Err(format!("the server has exited: {status}\n  {}", self.server.last_words()))
             }
             (None, Err(why), _) | (None, Ok(()), Err(why)) => Err(why),
             (None, Ok(()), Ok(())) => Ok(()),
@@ -112,7 +112,7 @@ impl Hall {
         self.talk()
     }
 
-    /// Lets each of the two say something that the other one must hear.
+    /// Lets each of the two people say something that the other one must hear.
     fn talk(&mut self) -> Result<(), String> {
         let [alice, bob] = &mut self.people;
         alice.speak()?;
@@ -157,7 +157,7 @@ impl Hall {
     /// Stops the server as Ctrl-C does.
     ///
     /// # Errors
-    /// Returns an error if the server does not end well.
+    /// Returns an error if the server does not exit cleanly or its output is wrong.
     pub fn ends(mut self) -> Result<(), String> {
         self.server.signal(Signal::SIGTERM);
         match self.server.ends_within(LIMIT) {
@@ -165,7 +165,7 @@ impl Hall {
             Some(status) => {
                 Err(format!("it was asked to stop: {status}\n  {}", self.server.last_words()))
             }
-            None => Err("it was asked to stop and still runs".to_owned()),
+            None => Err("it was asked to stop but is still running".to_owned()),
         }
     }
 }
@@ -175,7 +175,7 @@ impl Visitor {
         Self { script, stream: None, sent: 0, next: 0 }
     }
 
-    /// Does the next thing. Returns whether this was the last.
+    /// Does the next step. Returns whether this was the last one.
     fn act(&mut self, server: SocketAddr) -> Result<bool, String> {
         let Some(stream) = &mut self.stream else {
             let stream = TcpStream::connect(server)
@@ -193,7 +193,7 @@ impl Visitor {
         if let Some((until, pause)) = pieces.get(self.next) {
             match stream.write(&bytes[self.sent..*until]) {
                 Ok(count) => self.sent += count,
-                // The server has closed the connection, or it does not read.
+                // The server has closed the connection or is not reading from it.
                 Err(error) if error.kind() != ErrorKind::Interrupted => self.next = pieces.len(),
                 Err(_) => {}
             }
