@@ -16,7 +16,7 @@
 //! | [`crowd`]   | the broadcast checker: a crowd that talks, joins, and leaves, and the rules for its record   |
 //! | [`bench`](mod@bench) | the benchmark: servers and a relay, measured in turn under the load of the package `load` |
 //! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, and random words                |
-//! | [`network`] | a relay between clients and a server that makes trouble: pieces, delays, resets             |
+//! | [`network`] | a relay between the clients and a server; it simulates delays, resets, and other trouble    |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |
 //! | [`journal`] | the events of one run, timed by one clock; failures; waiting for bytes and displaying them  |
 //! | [`kit`]     | the files of a kit, the exercises in them, and whether a lab is guided or open              |

@@ -1,16 +1,19 @@
-//! Finds bytes that a program passed on from the wire to its terminal.
+//! Finds bytes that a program copied from the wire to its terminal.
 
 use crate::journal::{Event, EventKind, Wire};
 
-/// How many bytes before and after the passed-on bytes are compared.
+/// The number of bytes to compare before the copied bytes.
 const BEFORE: usize = 6;
+
+/// The number of bytes to compare after the copied bytes.
 const AFTER: usize = 3;
 
-/// Returns the position of `bytes` in `output` if the program passed them on from the wire. `output` is everything that
-/// the program of participant `name` has shown.
+/// Returns the position of `bytes` in `output` if the program copied them unchanged from the wire. `output` is
+/// everything that the program of participant `name` has shown.
 ///
-/// A program that shows these bytes before any participant has sent them also uses them for its own purposes. For such
-/// a program, the bytes count only if they are next to the same text as on the wire.
+/// A program that shows these bytes before any participant has sent them also uses them for its own purposes. In the
+/// output of such a program, the bytes are treated as copied only if the text before or after them is the same as on
+/// the wire.
 pub fn find(name: &str, output: &[u8], bytes: &[u8], events: &[Event]) -> Option<usize> {
     let mut at = positions(output, bytes);
     let is_own = is_own(name, bytes, events);
@@ -83,8 +86,8 @@ mod tests {
 
     const CLEAR: &[u8] = b"\x1b[2J";
 
-    /// Returns whether the program passes on a sequence from `wire`. The server sends `wire` before the program shows
-    /// `shown`.
+    /// Returns whether [`find`] detects that the program copied the escape sequence in `wire` to its terminal. The
+    /// server sends `wire` before the program shows `shown`.
     fn passes_on(shown_first: &str, wire: &str, shown: &str) -> bool {
         let event = |what| Event { at: Duration::ZERO, who: "bob".to_owned(), what };
         let showed = |text: &str| event(EventKind::Showed(text.as_bytes().to_vec()));

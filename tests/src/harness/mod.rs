@@ -93,7 +93,7 @@ impl Harness {
         Run { journal: self.journal.clone(), processes: self.processes() }
     }
 
-    /// Makes the report describe a run and its programs, with more events about it.
+    /// Makes the report describe a run and its programs, and also show the additional events in `more`.
     pub fn reports(&self, run: &Run, more: impl IntoIterator<Item = Event>) {
         self.journal.retell(&run.journal, more);
         if !Arc::ptr_eq(&self.processes, &run.processes) {

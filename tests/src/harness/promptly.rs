@@ -22,9 +22,9 @@ const TIMES: usize = 3;
 const ATTEMPTS: usize = 6;
 
 impl Harness {
-    /// Checks that an event happens immediately. `event` causes the event, waits for it, and returns the time at which
-    /// it caused the event. If the event is late, `event` is called again. `who` names the participant that waits and
-    /// the event that it waits for, as in [`Failure::Wrong`].
+    /// Checks that an event happens immediately. `event` triggers the event, waits until the event has happened, and
+    /// returns the time of the trigger. If the event is late, `event` is called again. `who` names the participant that
+    /// waits and the event that it waits for, as in [`Failure::Wrong`].
     ///
     /// [`Failure::Wrong`]: crate::journal::failure::Failure::Wrong
     pub fn promptly(&self, who: &str, mut event: impl FnMut() -> Check<Instant>) -> Check {

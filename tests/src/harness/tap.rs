@@ -1,6 +1,6 @@
 //! A tap between two programs: it records and passes on every byte that either program sends to the other.
 //!
-//! A tap also passes on the end of the stream and resets. It never buffers more than the bytes of one read. A tap
+//! A tap also passes on resets and the end of the stream. It never buffers more than the bytes of one read. A tap
 //! preserves neither timing nor the boundaries between reads, so stages that test these properties use scripted peers.
 
 use std::io::{self, Read, Write};

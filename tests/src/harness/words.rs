@@ -17,7 +17,7 @@ impl Words {
         Self { seed, random: Mutex::new(StdRng::seed_from_u64(seed)) }
     }
 
-    /// The seed of the words.
+    /// Returns the seed from which the words are generated.
     pub fn seed(&self) -> u64 {
         self.seed
     }

@@ -47,7 +47,7 @@ pub enum EventKind {
     Started(Terminal, String),
     /// The script began a new step.
     Step(Step),
-    /// All events since this time served only to confirm that all participants had joined.
+    /// All events since this time have served only to confirm that all participants had joined.
     AllJoined(Duration),
     /// Any other event, described in words.
     Note(String),
@@ -69,6 +69,6 @@ pub struct Step {
 pub enum Wire {
     /// Bytes.
     Bytes(Vec<u8>),
-    /// Something other than bytes, such as `connects` or `closes`.
+    /// A change in the state of the connection, such as `connects` or `closes`.
     Signal(&'static str),
 }

@@ -8,13 +8,13 @@ use crate::journal::visible::visible;
 /// The result of one step in a script.
 pub type Check<T = ()> = Result<T, Failure>;
 
-/// The maximum number of bytes of each kind in the evidence. Additional bytes would prove nothing more.
+/// The maximum number of bytes in each field of [`Evidence`]. Additional bytes would prove nothing more.
 pub const MAX_BYTES: usize = 256 * 1024;
 
 /// The text that a failure shows if no bytes arrived.
 pub const NOTHING: &str = "nothing";
 
-/// The maximum length of each text in a failure, in bytes.
+/// The maximum length of each string in a [`Failure`], in bytes.
 const MAX_TEXT: usize = 256 * 1024;
 
 /// The bytes that a person or peer waited for and the bytes that arrived.
@@ -62,7 +62,7 @@ impl Failure {
         Self::Wrong { who, expected, came, evidence: None }
     }
 
-    /// Adds the bytes that the failure is about, up to [`MAX_BYTES`] of each kind.
+    /// Adds the bytes that prove the failure, up to [`MAX_BYTES`] in each field.
     #[must_use]
     pub fn with(mut self, mut given: Evidence) -> Self {
         given.expected.truncate(MAX_BYTES);

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use crate::journal::event::{Event, EventKind, Wire};
 
-/// The maximum number of events of each kind that the journal keeps. A stage normally has dozens of events.
+/// For each kind of event, the maximum number of events that the journal keeps. A stage normally has dozens of events.
 const MAX_EVENTS: usize = 4000;
-/// The maximum total number of bytes in the events of each kind that the journal keeps. A report reads the events
-/// several times, and the events of all stages are in memory at the same time.
+/// For each kind of event, the maximum total number of bytes that the journal keeps. A report reads the events several
+/// times, and the events of all stages are in memory at the same time.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// A quarter of each maximum is reserved for the beginning of the run.
@@ -21,7 +21,7 @@ const FIRST: usize = 4;
 pub struct Kept {
     first: Vec<Event>,
     last: VecDeque<Event>,
-    /// Whether `first`, the beginning of the run, is complete and later events are added to `last`.
+    /// Whether `first`, the beginning of the run, is complete, so that all later events are added to `last`.
     has_passed_beginning: bool,
     wire: Total,
     terminals: Total,
@@ -81,7 +81,7 @@ impl Kept {
     }
 }
 
-/// The kinds of events whose number depends on the programs.
+/// The kinds of events that the journal limits, because programs can cause any number of them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Wire,

@@ -149,8 +149,8 @@ impl Journal {
         Failure::wrong(who, expected, came)
     }
 
-    /// Adds the events of a run and more events about it, in the order of their times. Another journal may have
-    /// recorded the run; then it replaces everything in this journal except the steps.
+    /// Makes this journal hold the events of `run` and the additional events in `more`, in chronological order. If
+    /// `run` is a different journal, its events replace everything in this journal except the steps.
     pub fn retell(&self, run: &Self, more: impl IntoIterator<Item = Event>) {
         let later = run.begin.saturating_duration_since(self.begin);
         let moved = |event: Event| Event { at: event.at + later, ..event };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The timeout of every wait. The timeout is so long that only a failing program ever reaches it.
+/// The timeout for a wait. The timeout is so long that only a failing program ever reaches it.
 pub const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The timeout for the first sign that a program has started: it prints something, starts listening, or connects. On a

@@ -32,7 +32,7 @@ const STACK: usize = MAX_NESTING * 64 * 1024;
 /// file.
 pub fn exercises_of_lab(kit: &Path, lab: u32) -> Result<Vec<Location>> {
     let kit = kit.to_owned();
-    // A thread keeps a copy of all sources that it has parsed (proc_macro2), so this thread also makes the checks.
+    // A thread keeps a copy of all sources that it has parsed (proc_macro2), so this thread also performs the checks.
     let parser = thread::Builder::new()
         .stack_size(STACK)
         .spawn(move || {
@@ -66,8 +66,9 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
     Ok(())
 }
 
-/// Returns an upper bound on the nesting depth of expressions and types. Each token may begin a nesting level, as in
-/// `!!!!x`, up to the next `;` outside brackets. The tokens of attributes, and thus of doc comments, do not count.
+/// Returns an upper bound on the nesting depth of expressions and types. Each token may open a nesting level, as in
+/// `!!!!x`; the next `;` outside brackets closes these levels. The tokens of attributes, and thus of doc comments, open
+/// no levels.
 fn nesting(tokens: TokenStream) -> usize {
     let mut deepest = 0;
     // This function itself must not be recursive.
@@ -149,10 +150,10 @@ mod tests {
         }
     }
 
-    /// The fuzzer has found this: while `cargo lab watch` ran, the memory grew with each check.
+    /// The fuzzer found this mistake: while `cargo lab watch` was running, its memory use grew with each check.
     #[test]
     fn no_copy_of_a_source_is_kept() {
-        // A span's number is the total length of everything that the thread has parsed before.
+        // The first number of a span is the total length of everything that the thread parsed earlier.
         let parsed = || {
             let text = format!("{:?}", "x".parse::<super::TokenStream>().unwrap());
             let number = text.split_once("bytes(").and_then(|(_, after)| after.split_once('.'));

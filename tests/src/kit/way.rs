@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::kit::exercises::{exercises, is_of_stage};
 use crate::kit::files::{self, PRISTINE};
 
-/// The way to do a lab.
+/// Whether a lab is guided or open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// The student writes the starter's functions.

@@ -19,8 +19,8 @@ pub const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 /// The pause between the pieces of a message.
 const PIECE: Duration = Duration::from_millis(3);
 
-/// How long bob's network pauses in the middle of a message. The handouts allow a program to give up on half a message
-/// only after 30 s or never.
+/// How long bob's network pauses in the middle of a message. The handouts do not allow a program to give up on half a
+/// message in less than 30 s.
 const PAUSE: Duration = Duration::from_millis(1200);
 
 /// Three people who have joined, and what they should see.
@@ -29,9 +29,9 @@ pub struct Group<'a> {
     pub harness: &'a Harness,
     /// The functions that determine what people see.
     pub functions: &'static [&'static str],
-    /// The people, in the order of [`NAMES`], and their networks.
+    /// The people, in the order of [`NAMES`].
     pub people: [&'a Person; 3],
-    /// The networks of these people.
+    /// The simulated network between each person's client and the server, in the same order.
     pub networks: &'a [BadNetwork; 3],
     /// Returns the line that shows a text from the person with this name.
     pub shown: fn(&str, &str) -> String,
@@ -49,8 +49,8 @@ pub fn networks(harness: &Harness, server: &Server) -> Check<[BadNetwork; 3]> {
 }
 
 impl Group<'_> {
-    /// Plays the whole stage: all that bad networks do to messages, and then the end of bob's connection. `left` is the
-    /// line that announces that bob has left, if the wire format has such an announcement.
+    /// Runs the whole stage: messages are split, delayed, and glued together, and then bob's connection ends. `left` is
+    /// the line that announces that bob has left, if the wire format has such an announcement.
     pub fn talks(&self, left: Option<&str>) -> Check {
         self.in_pieces()?;
         self.with_a_pause()?;
@@ -81,7 +81,7 @@ impl Group<'_> {
     }
 
     fn in_pieces(&self) -> Check {
-        self.step("each network passes on a few bytes at a time; all should see each line once");
+        self.step("each network sends a few bytes at a time; everyone should see each line once");
         let (split, delay) = (Some(Between::new(1, 12)), Some(Between::new(PIECE, PIECE)));
         for network in self.networks {
             network.becomes(Trouble { split, delay, hurries: true, ..self.trouble() })?;
@@ -111,16 +111,16 @@ impl Group<'_> {
         for person in [Some(alice).filter(|_| self.speaker_sees), Some(carol)] {
             person.map_or(Ok(()), |person| person.sees(&(self.shown)(NAMES[0], &of_alice)))?;
         }
-        // No event shows that a program waits for the rest of a message instead of giving up.
+        // A sleep is necessary here, because no event shows that a program is still waiting for the rest of a message.
         thread::sleep(PAUSE);
-        self.step("bob's network goes on; all should see both lines");
+        self.step("bob's network resumes; everyone should see both lines");
         bobs.becomes(Trouble::default())?;
         bob.sees(&(self.shown)(NAMES[0], &of_alice))?;
         self.see(1, &of_bob)
     }
 
     fn glued(&self) -> Check {
-        self.step("bob's network glues messages together; all should see each line");
+        self.step("bob's network glues messages together; everyone should see each line");
         let [alice, bob, carol] = self.people;
         let bobs = &self.networks[1];
         bobs.becomes(Trouble { pause_after: Some(0), ..self.trouble() })?;

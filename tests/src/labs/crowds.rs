@@ -17,7 +17,7 @@ use crate::journal::visible::visible;
 /// The size of the crowd. All events together take about a second.
 const EXTENT: Extent = Extent { people: 12, events: 150, time: Duration::from_millis(500) };
 
-/// The additional time for the whole crowd, which only a server that is far too slow ever needs.
+/// The time that the crowd may take in addition to its planned time. Only a server that is far too slow ever needs it.
 const LIMIT: Duration = Duration::from_secs(8);
 
 /// The limits of the search for a smaller crowd that breaks the same rule. No verdict depends on this search.
@@ -28,7 +28,7 @@ const SEARCH: shrink::Limits = shrink::Limits {
     last_patience: Duration::from_secs(1),
 };
 
-/// Lets a crowd talk on the server. The seed of the words determines what the crowd does.
+/// Lets a crowd talk on the server. The seed of the harness determines what the crowd does.
 pub fn talks(harness: &Harness, lab: u32) -> Check {
     let plan = Plan::new(lab, EXTENT, harness.seed());
     let game = |harness: &Harness, plan: &Plan, patience| {
@@ -39,7 +39,7 @@ pub fn talks(harness: &Harness, lab: u32) -> Check {
         return Ok(());
     }
     let mut shrunk = Shrunk { plan: plan.clone(), game: first, returned: false, runs: 0 };
-    // A stage that is not written yet needs no smaller crowd.
+    // If a stage is not written yet, that explains the failure, so no smaller crowd is necessary.
     if harness.journal().unwritten_stages().is_empty() {
         let mut again = |plan: &Plan, patience| game(&harness.again(), plan, patience).ok();
         shrunk = shrink(&plan, shrunk.game, SEARCH, &mut again);

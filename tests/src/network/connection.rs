@@ -49,7 +49,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Starts to connect a client to the server.
+    /// Starts connecting a client to the server.
     ///
     /// # Errors
     /// Returns an error if the system cannot provide a socket or the connection fails immediately.
@@ -97,7 +97,7 @@ impl Connection {
         self.ends.is_none()
     }
 
-    /// Makes different trouble from now on.
+    /// Replaces the network trouble that the relay simulates.
     pub fn change(&mut self, trouble: &Rc<Trouble>) {
         self.trouble = Rc::clone(trouble);
         for (way, pipe) in Way::BOTH.into_iter().zip(&mut self.pipes) {
@@ -136,8 +136,8 @@ impl Connection {
         interests.filter(|(_, flags)| !flags.is_empty()).collect()
     }
 
-    /// Reads the bytes that have arrived and passes on the bytes that are due. Returns when to call this function again
-    /// if nothing happens before then.
+    /// Reads the bytes that have arrived and passes on the bytes that are due. Returns the time at which to call this
+    /// function again if nothing happens before then.
     pub fn work(&mut self, report: &mut dyn FnMut(What)) -> Option<Instant> {
         if self.is_connecting && !self.connects(report) {
             return None;

@@ -1,4 +1,5 @@
-//! A relay between the clients and a server that passes on all bytes and can make trouble: pieces, delays, resets.
+//! A relay between the clients and a server. The relay passes on bytes and can simulate network trouble, such as split
+//! messages, delays, and resets.
 //!
 //! The relay produces events. [`messages`] finds the messages in the bytes.
 

@@ -31,8 +31,8 @@ impl Names {
         }
         let text = String::from_utf8_lossy(&self.begun);
         let name = match self.lab {
-            // The nickname may have no newline. In that case, only the server's reply shows that the nickname is
-            // complete.
+            // Some clients send the nickname without a newline. In that case, only the server's reply shows that the
+            // nickname is complete.
             2 => match text.split_once('\n') {
                 Some((name, _)) => Some(name),
                 None => (way == Way::ToClient).then_some(&*text),

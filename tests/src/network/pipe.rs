@@ -32,7 +32,7 @@ pub enum End {
 /// The next action of the relay.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Pass on this number of bytes from the beginning of [`Pipe::front`].
+    /// Pass on this many bytes from the beginning of [`Pipe::front`].
     Piece(usize),
     /// Do nothing before this time.
     Wait(Instant),
@@ -40,7 +40,7 @@ pub enum Next {
     WaitUntilRead(usize, Instant),
     /// Pass on the end of the stream.
     End(End),
-    /// Perform this action on the connection, as an option requires.
+    /// Perform this action on the connection, for example because of `--reset-after`.
     Trouble(Kind),
     /// Do nothing until bytes arrive.
     Nothing,
@@ -56,11 +56,11 @@ struct Arrival {
 pub struct Pipe {
     trouble: Rc<Trouble>,
     random: StdRng,
-    /// Whether the trouble options apply to this direction.
+    /// Whether the network trouble applies to this direction.
     is_troubled: bool,
     waiting: VecDeque<Arrival>,
     size: usize,
-    /// The number of waiting entries that are no longer held back.
+    /// The number of entries in `waiting` that `--hold` no longer holds back.
     released: usize,
     held_until: Option<Instant>,
     /// The size of the next piece and the time when it is due.
@@ -71,7 +71,7 @@ pub struct Pipe {
     pub passed: u64,
     /// The action to perform on the connection, and the number of bytes after which to perform it.
     end: Option<(Kind, u64)>,
-    /// The number of bytes after which nothing more is passed on until the trouble changes.
+    /// The number of bytes after which nothing more is passed on until [`Pipe::change`] is called.
     pause: Option<u64>,
     ended: Option<End>,
     is_over: bool,
@@ -101,7 +101,8 @@ impl Pipe {
         pipe
     }
 
-    /// Makes different trouble from now on. The number of bytes after which it ends the connection is counted from now.
+    /// Replaces the network trouble that the relay simulates. Limits such as `--close-after` count only the bytes that
+    /// are passed on after this call.
     pub fn change(&mut self, trouble: &Rc<Trouble>, connection: u32, way: Way) {
         (self.trouble, self.random) = (Rc::clone(trouble), trouble.random(connection, way));
         (self.released, self.held_until, self.planned) = (0, None, None);
@@ -115,7 +116,7 @@ impl Pipe {
         self.size > 0
     }
 
-    /// Sets whether the trouble options apply from now on.
+    /// Sets whether the network trouble applies to this direction from now on.
     pub fn set_troubled(&mut self, is_troubled: bool) {
         self.is_troubled = is_troubled;
     }
@@ -136,7 +137,7 @@ impl Pipe {
         self.waiting.clear();
     }
 
-    /// Adds bytes that arrived together.
+    /// Adds bytes that arrived together to the waiting bytes.
     pub fn arrive(&mut self, bytes: &[u8], at: Instant) {
         self.size += bytes.len();
         self.waiting.push_back(Arrival { bytes: bytes.to_vec().into(), at });

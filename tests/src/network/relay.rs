@@ -79,7 +79,7 @@ impl Relay {
         self.connections.is_empty()
     }
 
-    /// Makes different trouble from now on, also for the connections that exist already.
+    /// Replaces the network trouble that the relay simulates, for existing and for new connections.
     pub fn change(&mut self, trouble: Trouble) {
         self.trouble = Rc::new(trouble);
         self.connections.iter_mut().for_each(|connection| connection.change(&self.trouble));
@@ -105,7 +105,8 @@ impl Relay {
         self.wait(others, due.map_or(until, |due| due.min(until)))
     }
 
-    /// Performs all actions that are possible now. Returns the time when more is due, even if nothing happens.
+    /// Performs all actions that are possible now. Returns the time at which to call this function again if nothing
+    /// happens before then.
     pub fn work(&mut self, report: &mut dyn FnMut(Event)) -> Option<Instant> {
         let begin = self.begin;
         let report = &mut |what| {

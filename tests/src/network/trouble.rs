@@ -11,7 +11,7 @@ use crate::network::way::Way;
 /// The maximum time that the options accept.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// The command-line options for the kinds of trouble.
+/// The command-line options for the kinds of network trouble that the relay simulates.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Trouble")]
 pub struct Trouble {
@@ -43,7 +43,7 @@ pub struct Trouble {
     /// Resets the connection after this many bytes in one direction
     #[arg(long, value_name = "BYTES", value_parser = counts, group = "end")]
     pub reset_after: Option<Between<u64>>,
-    /// Passes on nothing more after this many bytes in one direction, until the trouble changes
+    /// Passes on nothing more after this many bytes in one direction, until a script replaces the network trouble
     #[arg(skip)]
     pub pause_after: Option<u64>,
     /// Passes on the next piece even if the receiver has not read the previous piece
@@ -100,7 +100,7 @@ impl Kind {
 }
 
 impl Trouble {
-    /// Returns whether any trouble was requested.
+    /// Returns whether any option for network trouble is set.
     pub fn is_any(&self) -> bool {
         self.is_split_or_late() || self.end().is_some()
     }
@@ -133,7 +133,7 @@ impl Trouble {
         ends.into_iter().find_map(|(kind, after)| Some((kind, after?)))
     }
 
-    /// Returns whether the trouble applies to this client in this direction.
+    /// Returns whether the network trouble applies to this client in this direction.
     pub fn is_for(&self, number: u32, name: Option<&str>, way: Way) -> bool {
         let is_client = |client: &str| {
             name == Some(client) || client.strip_prefix('#').unwrap_or(client) == number.to_string()

@@ -51,7 +51,7 @@ pub fn to_text(results: &Results, columns: usize) -> String {
     parts.join("\n\n")
 }
 
-/// Returns a number of rounds in words.
+/// Returns the number of rounds as text, for example `3 rounds`.
 pub fn of_rounds(rounds: usize) -> String {
     if rounds == 1 { "1 round".to_owned() } else { format!("{rounds} rounds") }
 }
@@ -82,7 +82,7 @@ fn row(results: &Results, quantity: &Quantity, series: &Series) -> String {
     let mut rows = vec![row.trim_end().to_owned()];
     if let Some(own) = results.to_own_rate(quantity, series) {
         let own = ratios(own);
-        rows.push(format!("   {:room$} {own} of its own rate without them", ""));
+        rows.push(format!("   {:room$} {own} of its own rate when everyone reads", ""));
     }
     if series.stalls() > 0 {
         let (stalls, rounds) = (series.stalls(), series.values.len());

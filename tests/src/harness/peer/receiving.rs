@@ -254,7 +254,8 @@ impl Peer {
         failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
-    /// Waits at most `limit` for bytes that the script has not accepted yet. Returns whether any have arrived.
+    /// Waits at most `limit` for bytes that the script has not accepted yet. Returns whether such bytes have
+    /// arrived.
     pub(crate) fn has_got_anything(&self, limit: Duration) -> bool {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }

@@ -2,30 +2,30 @@
 
 use crate::journal::screen::pieces::Piece;
 
-/// The effect of a piece on the cursor and the lines.
+/// The effect of a piece of output on the cursor and the lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The piece has no effect that matters.
+    /// The piece of output has no effect that matters.
     None,
-    /// The piece moves the cursor to the beginning of the line.
+    /// The cursor moves to the beginning of the line.
     Returns,
-    /// The piece moves the cursor to the next line.
+    /// The cursor moves to the next line.
     NextLine,
-    /// The piece may move the cursor anywhere.
+    /// The cursor may move anywhere.
     Moves,
-    /// The piece changes the cursor's line.
+    /// The text in the cursor's line changes.
     Edits,
-    /// The piece erases the text after the cursor.
+    /// The text after the cursor is erased.
     ErasesAfter,
-    /// The piece moves other lines.
+    /// Lines other than the cursor's line may move.
     MovesLines,
-    /// The piece erases other lines.
+    /// Lines other than the cursor's line may be erased.
     Clears,
-    /// The piece switches to the other screen.
+    /// The terminal switches between the main screen and the alternate screen.
     Switches,
 }
 
-/// Returns the effect of a piece.
+/// Returns the effect of a piece of output.
 pub fn effect(piece: &Piece) -> Effect {
     match piece {
         Piece::Control(b'\n' | 0x0b | 0x0c) => Effect::NextLine,

@@ -84,7 +84,7 @@ impl Emulator {
         self.screen.screen().cursor_position().1 >= self.columns()
     }
 
-    /// Returns whether the next text will be shown unchanged.
+    /// Returns whether the text that the program prints next will be shown unchanged.
     pub fn shows_as_is(&self) -> bool {
         !self.inserts && self.wraps && !self.draws_lines[self.character_set]
     }

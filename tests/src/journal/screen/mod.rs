@@ -196,8 +196,8 @@ impl Screen {
         self.was_seen(&matches) || self.emulator.lines(0).iter().any(|(line, _)| matches(line))
     }
 
-    /// Returns how many times a matching line was seen. For a program that redraws, this is the number of copies on the
-    /// screen or above it, but at least 1 if the line was ever there.
+    /// Returns how many times a matching line was seen. For a program that redraws its screen, this is the number of
+    /// copies that are now on the screen or above it. If there are none but the line was seen before, the number is 1.
     pub fn count(&mut self, matches: impl Fn(&str) -> bool) -> usize {
         let is_seen = |line: &&Line| fits(&line.text, line.is_drawn, &matches).is_some();
         if self.is_plain() {
@@ -210,8 +210,9 @@ impl Screen {
         count.max(usize::from(self.seen.iter().any(|line| is_seen(&line))))
     }
 
-    /// Returns a picture of the screen as lines of text. A plain program's screen includes the lines that have scrolled
-    /// away. The screen of a full-screen program is shown without its borders and without most of its empty rows.
+    /// Returns the contents of the screen as lines of text. A plain program's screen includes the lines that have
+    /// scrolled away. The screen of a full-screen program is shown without its borders and without most of its empty
+    /// rows.
     pub fn picture(&mut self) -> Vec<String> {
         if self.is_plain() {
             let seen = self.seen.iter().map(|line| line.text.clone());
@@ -274,7 +275,7 @@ impl Screen {
             self.draws();
             self.leave(row);
         }
-        // After a line of a plain program, the next row is empty.
+        // After a plain program has printed a line, the next row is empty.
         let is_fresh = effect == Effect::NextLine && self.is_plain() && self.emulator.column() == 0;
         self.printed = is_fresh.then(String::new);
     }
@@ -312,7 +313,7 @@ impl Screen {
         self.appears(text.trim_end());
     }
 
-    /// Called when a line is drawn. If an equal line has been seen before, it may be the same line.
+    /// Called when a line is drawn. If an identical line has been seen before, this may be the same line.
     fn appears(&mut self, text: &str) {
         if !text.is_empty() && !self.known.contains(text) {
             *self.since.entry(text.to_owned()).or_default() += 1;

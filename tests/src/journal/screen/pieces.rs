@@ -105,7 +105,7 @@ struct Found {
     pieces: Vec<Piece>,
     /// Whether the sequence has ended and text may follow.
     has_ended: bool,
-    /// The device control string that has begun.
+    /// The bytes so far of the device control string that is being parsed.
     device: Vec<u8>,
 }
 

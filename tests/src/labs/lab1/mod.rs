@@ -247,14 +247,14 @@ pub fn lab() -> Lab {
         stage(15, "A crowd talks", 5)
             .bonus()
             .on(&[2, 4, 6, 8, 9, 11])
-            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
+            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder diagram show a message that is missing, duplicated, out of order, or sent to the wrong person?")
             .hint("`run_room` sees one event after another, so a list of members that only `run_room` changes is never wrong. If your own code keeps more than that, for example a count or a copy of the list, does it still agree with `members` after many people have joined and left?")
             .server(server::a_crowd_talks),
         stage(16, "The network is unreliable", 5)
             .bonus()
             .on(&[12, 13])
             .hint("Which of your functions assumes that a message arrives in one piece, or that it arrives quickly? What does each program do while only half of a message has arrived?")
-            .hint("`Messages::receive` waits as long as it takes, so do not set a read timeout on the socket. A message ends at its newline, no matter how long its bytes take and how many pieces they arrive in.")
+            .hint("`Messages::receive` waits as long as it takes, so do not set a read timeout on the socket. A message ends at its newline, no matter how many pieces it arrives in or how long that takes.")
             .together(together::network_is_bad),
     ];
     Lab {

@@ -197,7 +197,7 @@ pub fn lab() -> Lab {
         stage(11, "The client exits cleanly", 6)
             .on(&[6])
             .hint(
-                "In which ways can a user leave, and in which ways can the server end the chat? \
+                "In what ways can a user leave, and in what ways can the server end the chat? \
                  What does the other side receive, and what is your client's exit status?",
             )
             .hint(
@@ -226,7 +226,8 @@ pub fn lab() -> Lab {
             .hint(
                 "Read the nickname with `handshake`: `receive` would treat a client that \
                  sends no newlines as an original client. If a message is too long, `receive` \
-                 returns an error; pass it up with `?`, and `leave` pushes the last words.",
+                 returns an error; pass it up with `?`. Then `leave` pushes `last_words`, which \
+                 tell the client the reason.",
             )
             .server(server::finds_messages_however_split),
         stage(13, "Three people talk", 3)
@@ -281,7 +282,7 @@ pub fn lab() -> Lab {
         stage(16, "A crowd talks", 5)
             .bonus()
             .on(&[4, 5, 7, 8, 9, 10, 12])
-            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
+            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder diagram show a message that is missing, duplicated, out of order, or sent to the wrong person?")
             .hint("Only `run_room` may change `members`, in the order of the events. `broadcast` must push to every member that is in the list at that moment, and `leave` must remove exactly the member with this number.")
             .server(server::a_crowd_talks),
         stage(17, "The network is unreliable", 5)

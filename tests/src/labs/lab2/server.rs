@@ -129,7 +129,7 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     for member in &group {
         member.gets_interleaved(&said)?;
     }
-    harness.step(functions, "each in turn sends one more line; all should get only those");
+    harness.step(functions, "each in turn sends one more line; everyone should get only those");
     group.iter().try_for_each(|speaker| talk(harness, speaker, &group))
 }
 
@@ -214,7 +214,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         Ok(())
     };
     let functions = &["join", "ask_nickname"];
-    harness.step(functions, "guest replies with an empty nickname; it should be refused");
+    harness.step(functions, "guest replies with an empty nickname; guest should be refused");
     // Only the empty nickname needs a ⏎, because nothing would be sent without one.
     is_refused("\n")?;
     let bad = [
@@ -226,7 +226,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
         ("a nickname of 33 characters", &"x".repeat(33)),
     ];
     for (what, nickname) in bad {
-        let step = format!("guest replies with {what}; it should be refused");
+        let step = format!("guest replies with {what}; guest should be refused");
         harness.step(&["join", "run_room"], &step);
         is_refused(nickname)?;
     }
@@ -237,7 +237,7 @@ pub fn refuses_bad_nicknames(harness: &Harness) -> Check {
     let zoe = joins(&server, "Zoë")?;
     alice.hears("Zoë joined!")?;
     for nickname in ["zoë", "ZOË"] {
-        harness.step(&["join"], &format!("guest replies with {nickname}; it should be refused"));
+        harness.step(&["join"], &format!("guest replies with {nickname}; guest should be refused"));
         let peer = server.peer("guest")?;
         peer.gets("NICK")?;
         peer.sends(nickname)?;
@@ -365,7 +365,7 @@ pub fn guards_names(harness: &Harness) -> Check {
         bob.hears_line(&heard)?;
     }
     // ANCHOR_END: lab2-stage10
-    harness.step(&["line"], "bob speaks in his own name");
+    harness.step(&["line"], "bob sends a line; it should appear under his own name");
     talk(harness, bob, &group)
 }
 

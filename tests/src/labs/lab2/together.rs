@@ -43,7 +43,7 @@ pub fn three_people_talk(harness: &Harness) -> Check {
     alice.types("sentence")?;
     people.iter().try_for_each(|(_, person)| person.sees("alice: half of a sentence"))?;
     let functions = &["type_messages", "line", "show_messages"];
-    harness.step(functions, "all have spoken; all should have seen each line once");
+    harness.step(functions, "everyone has spoken and should have seen each line once");
     for (_, person) in people {
         said.iter().try_for_each(|line| person.has_seen(1, line))?;
     }

@@ -40,7 +40,7 @@ pub fn reads_frames_however_split(harness: &Harness) -> Check {
     harness.step(functions, "the server sends a frame one byte at a time");
     server.trickles(frame(&payloads[2]))?;
     ann.sees(&payloads[2])?;
-    harness.step(functions, "the server sends a frame split inside the header and the payload");
+    harness.step(functions, "the server sends a frame split twice: in its header and its payload");
     let parts = frame(&payloads[6]);
     let (begin, rest) = parts.split_at(29);
     let (middle, end) = rest.split_at(HEADER - 29 + 5);

@@ -157,7 +157,7 @@ pub fn lab() -> Lab {
         stage(10, "The server counts active connections", 7)
             .on(&[3, 6])
             .hint(
-                "In which ways can a connection end, and do they all lead to the same point in \
+                "In what ways can a connection end, and do they all lead to the same point in \
                  your code? Is the number printed after the list has changed?",
             )
             .hint(
@@ -215,14 +215,14 @@ pub fn lab() -> Lab {
         stage(14, "A crowd talks", 5)
             .bonus()
             .on(&[3, 6, 8, 9])
-            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
+            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder diagram show a message that is missing, duplicated, out of order, or sent to the wrong person?")
             .hint("Only `run_room` may change `members`, in the order of the events. `relay` must push every frame to every other member, and `Event::Left` must remove exactly the member with this number.")
             .server(server::a_crowd_talks),
         stage(15, "The network is unreliable", 5)
             .bonus()
             .on(&[11, 12])
             .hint("Which of your functions assumes that a message arrives in one piece, or that it arrives quickly? What does each program do while only half of a message has arrived?")
-            .hint("A frame may take up to `--frame-timeout` seconds, so do not set a shorter timeout anywhere. `frame::read` reads until the frame is complete, no matter how many pieces it arrives in and how long that takes.")
+            .hint("A frame may take up to `--frame-timeout` seconds, so do not set a shorter timeout anywhere. `frame::read` reads until the frame is complete, no matter how many pieces it arrives in or how long that takes.")
             .together(together::network_is_bad),
     ];
     Lab { number: 3, title: "messages with a length header", speaker_hears: false, stages }

@@ -77,8 +77,8 @@ pub fn lab() -> Lab {
             .hint(
                 "In `read_leave`, read `JOIN_ID`, then `CLIENT_NAME`, and only then check both \
                  numbers with `number`. In `Hall::leave`, always `tell` the client `Reply::Left`, \
-                 with the request's `JOIN_ID`. Only if the client is in that room, `announce`, \
-                 then `take_out`.",
+                 with the request's `JOIN_ID`. Only if the client is in that room, call \
+                 `announce` and then `take_out`.",
             )
             .hint(
                 "In `take_out`, call `push_said` while the client is still a member. Then remove \
@@ -125,8 +125,8 @@ pub fn lab() -> Lab {
         stage(7, "The server reports errors and keeps the connection", 9)
             .on(&[3, 6])
             .hint(
-                "Which requests can be wrong, and how? After each wrong request, where does the \
-                 next request begin?",
+                "Which requests can be invalid, and how? After each invalid request, where does \
+                 the next request begin?",
             )
             .hint(
                 "In `chat`, call `Hall::complain` with `Complaint::NO_SUCH_ROOM` or \
@@ -165,8 +165,9 @@ pub fn lab() -> Lab {
         stage(9, "KILL_SERVICE stops the server", 4)
             .on(&[1, 2])
             .hint(
-                "What keeps the process alive: the listener or a thread that still reads or waits? \
-                 Which clients are disconnected, and with which status does the process exit?",
+                "What keeps the process alive: the listener, or a thread that is still reading or \
+                 waiting? Which clients are disconnected, and with which status does the process \
+                 exit?",
             )
             .hint(
                 "In `kill`, call `Hall::flush`, then `common::exit` with 0: it stops all threads, \
@@ -247,9 +248,9 @@ pub fn lab() -> Lab {
                  loses its connection to the server exits with status 1.",
             )
             .hint(
-                "A client whose user types `/kill` also exits with status 1: send the request and \
-                 continue. If the server does not refuse the request, `show_replies` sees the end \
-                 of the stream, and `main` does the rest.",
+                "On `/kill`, send the request and continue. If the server does not refuse the \
+                 request, it exits, and `show_replies` sees the end of the stream. Then `main` \
+                 makes the client exit with status 1.",
             )
             .together(together::people_come_and_go),
         stage(14, "Received text cannot control a terminal", 2)
@@ -268,14 +269,14 @@ pub fn lab() -> Lab {
         stage(15, "A crowd talks", 5)
             .bonus()
             .on(&[2, 3, 4, 5, 6, 7, 8])
-            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder show a message that is missing, doubled, out of order, or for somebody else?")
+            .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder diagram show a message that is missing, duplicated, out of order, or sent to the wrong person?")
             .hint("`rooms`, `room_refs`, and each client's list of rooms must always agree. In `say`, push the messages of another room first, and in `take_out`, call `push_said` before you change the members.")
             .server(server::a_crowd_talks),
         stage(16, "The network is unreliable", 5)
             .bonus()
             .on(&[12, 13])
             .hint("Which of your functions assumes that a message arrives in one piece, or that it arrives quickly? What does each program do while only half of a message has arrived?")
-            .hint("A request may take up to `--request-timeout` seconds, so do not set a shorter timeout anywhere. Read lines until the message is complete, no matter how many pieces it arrives in and how long that takes.")
+            .hint("A request may take up to `--request-timeout` seconds, so do not set a shorter timeout anywhere. Read lines until the message is complete, no matter how many pieces it arrives in or how long that takes.")
             .together(together::network_is_bad),
     ];
     Lab { number: 4, title: "many rooms, requests and replies", speaker_hears: true, stages }

@@ -37,7 +37,7 @@ pub fn replies_to_helo(harness: &Harness) -> Check {
     alice.sends(format!("HELO {second}\nHELO {first}\n"))?;
     alice.is_greeted(&second, address)?;
     alice.is_greeted(&first, address)?;
-    // The starter's server already listens, so the report names no function.
+    // The starter already contains the code that this step tests, so the report names no function.
     harness.step(&[], "a second server starts on the first one's port");
     let second = harness.server_on_taken(address.port())?;
     second.fails_saying(&address.port().to_string())
@@ -419,7 +419,7 @@ pub fn ends_on_kill_service(harness: &Harness) -> Check {
     let silent = server.peer("silent")?;
     let helo = server.peer("helo")?;
     helo.greets("fence", address)?;
-    harness.step(&["kill"], "bob sends `KILL_SERVICE`; all should be disconnected");
+    harness.step(&["kill"], "bob sends `KILL_SERVICE`; all clients should be disconnected");
     let asked = Instant::now();
     members[1].0.sends_lines(&["KILL_SERVICE"])?;
     for peer in [&members[0].0, &members[1].0, &silent, &helo] {
