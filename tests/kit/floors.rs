@@ -1,5 +1,5 @@
-//! Tests that the grader's files form floors, or layers: a file uses only files on its own floor and on lower floors,
-//! and no two files depend on each other.
+//! Tests that the grader's files form layers: a file uses only files in its own layer and in lower layers, and no two
+//! files depend on each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +16,7 @@ fn source() -> PathBuf {
     grader::kit::root().join("tests/src")
 }
 
-/// Returns the floors from top to bottom, in the order of the table in `lib.rs`.
+/// Returns the names of the layers from top to bottom, in the order of the table in `lib.rs`.
 fn floors() -> Vec<String> {
     let text = fs::read_to_string(source().join("lib.rs")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! | [`")?.split('`').next());
@@ -147,7 +147,7 @@ fn no_file_uses_a_higher_floor() {
             }
         }
     }
-    assert!(up.is_empty(), "these files use a higher floor:\n{}", up.join("\n"));
+    assert!(up.is_empty(), "these files use a higher layer:\n{}", up.join("\n"));
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn for_a_while(mut what: impl FnMut()) -> ! {{
 }}
 
 /// Starts a process that has its own session and continues to run. The process inherits all open files that are not
-/// closed on exec.
+/// marked close-on-exec.
 fn lives_on() {{
     let mut sleep = Command::new("setsid");
     sleep.args(MARK.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -366,7 +366,7 @@ fn programs() -> Vec<Case> {
         }),
         case("is killed", &["SIGABRT"], |kit| kit.serves("process::abort()")),
         case("exits as if all were well", &["should have"], |kit| kit.serves("process::exit(0)")),
-        case("exits as the grader does", &["with status 101"], |kit| {
+        case("exits with the status of a panic", &["with status 101"], |kit| {
             kit.serves("process::exit(101)");
         }),
         case("prints without end", &["flood"], |kit| {
@@ -418,17 +418,17 @@ fn programs() -> Vec<Case> {
         case("prints like a report", &["│"], |kit| {
             kit.serves(&format!("let text = {FORGERY}; print!(\"{{text}}\"); let _ = first.write_all(text.as_bytes()); panic!(\"{{text}}\")"));
         }),
-        case("looks as if it were not started", &[], |kit| {
+        case("looks as if the stage has not been started", &[], |kit| {
             kit.serves("println!(\"thread 'main' panicked at src/main.rs:1:1:\\nnot yet implemented: stage 2\"); hangs()");
         })
         .is(Verdict::NotStarted),
-        case("looks as if an earlier stage were not started", &[], |kit| {
+        case("looks as if an earlier stage has not been started", &[], |kit| {
             kit.serves("println!(\"not yet implemented: stage 1: this and that\"); hangs()");
         })
         .is(Verdict::Blocked(1)),
         // Even if a program can read the grader's script, it cannot know the words of the messages, because they are
         // random.
-        case("sends all texts of the grader's script", &["should have heard"], |kit| {
+        case("sends all the texts in the grader's script", &["should have heard"], |kit| {
             kit.serves(
                 r#"let script = fs::read_to_string(kit().join("tests/src/labs/lab1/server.rs")).unwrap_or_default();
                 println!("read {} bytes of the grader", script.len());
@@ -496,7 +496,7 @@ fn builds() -> Vec<Case> {
         .takes_too_long_to_build()
         .at(1)
         .also(others_are_built),
-        case("compiles nothing but a forgery", &["should compile", "│ error"], |kit| {
+        case("fails to compile, with a forged report as the error", &["should compile", "│ error"], |kit| {
             kit.write(SERVER, &format!("compile_error!({FORGERY});\nfn main() {{}}"));
         })
         .at(1)
@@ -512,15 +512,15 @@ fn builds() -> Vec<Case> {
         .takes_too_long_to_build()
         .at(1)
         .also(others_are_built),
-        case("a build.rs that leaves a child", &["nothing"], |kit| {
+        case("a build.rs that leaves a process running", &["nothing"], |kit| {
             kit.build_script("lives_on();");
         }),
-        case("a build.rs that fails, with a forgery", &["should compile", "│ error: failed to run custom build"], |kit| {
+        case("a build.rs that fails and prints a forged report", &["should compile", "│ error: failed to run custom build"], |kit| {
             kit.build_script(&format!("let text = {FORGERY}; print!(\"{{text}}\"); for _ in 0..9999 {{ eprint!(\"{{text}}\"); }} process::exit(1)"));
         })
         .at(1)
         .also(others_are_built),
-        case("a build.rs that ends cargo", &["should compile", "SIGTERM terminated cargo"], |kit| {
+        case("a build.rs that kills cargo", &["should compile", "SIGTERM terminated cargo"], |kit| {
             kit.build_script("if parent() == \"cargo\" { kill(getppid(), 15); } hangs()");
         })
         .at(1)
@@ -567,7 +567,7 @@ fn no_file_outside_of_its_folder_is_changed() {
         r#"let own = env::current_dir().unwrap();
         println!("own folder: {{:?}}", fs::write("own", "x").and_then(|()| fs::read("own")).is_ok());
         for name in ["HOME", "TMPDIR"] {{
-            println!("{{name}} is own: {{}}", env::var_os(name).unwrap() == own);
+            println!("{{name}} is the current folder: {{}}", env::var_os(name).unwrap() == own);
         }}
         let (name, victim) = ({name:?}, path::Path::new({victim:?}));
         let append = |path: &path::Path| {{
@@ -608,11 +608,16 @@ fn no_file_outside_of_its_folder_is_changed() {
         let markers: Vec<_> = outside.iter().filter(|path| fs::remove_file(path).is_ok()).collect();
         let seen = Seen::new(&kit, &grader, graded, 2);
         let shown = &seen.shown;
-        for line in ["own folder: true", "HOME is own: true", "TMPDIR is own: true", "tried "] {
+        for line in [
+            "own folder: true",
+            "HOME is the current folder: true",
+            "TMPDIR is the current folder: true",
+            "tried ",
+        ] {
             assert!(shown.contains(line), "{line}\n{shown}");
         }
         seen.is_harmless("writes everywhere");
-        // Without confinement, files are changed, as the README says.
+        // If the kernel does not confine writing, the program can change files outside its folder (see the README).
         let is_changed = before != after || !markers.is_empty() || shown.contains("CHANGED");
         assert_eq!(is_changed, !holds().writing, "{:?} {markers:?}\n{shown}", holds());
     });
@@ -640,13 +645,13 @@ fn a_connection_of_a_server_to_another_program_is_not_prevented() {
     assert_eq!(reader.join().unwrap(), kit.mark);
 }
 
-/// If the kernel can prevent signals, the grader survives a program that tries to kill it.
+/// If the kernel can block a program's signals to other processes, the grader survives a program that tries to kill it.
 #[test]
 fn a_program_does_not_end_its_grader() {
     let kit = Kit::new();
     kit.serves(
         r#"lives_on();
-        // A program that must not read `/proc` cannot learn its parent's name.
+        // A program that is not allowed to read `/proc` cannot learn its parent's name.
         if ["lab", ""].contains(&&*parent()) {
             for number in [15, 10, 2, 1] { println!("signaled the grader: {}", kill(getppid(), number) == 0); }
         }

@@ -67,7 +67,7 @@ fn plays() -> Check {
     alice.sees("You are not in new; not sent: that, too")?;
     says_in(&alice, &server, OLD, "two")?;
 
-    lab.step(&[], "an error that may have another cause does not refuse a join");
+    lab.step(&[], "an error that may have another cause does not count as a refused join");
     alice.types("three")?;
     server.gets_lines(&[
         &format!("CHAT: {OLD}"),

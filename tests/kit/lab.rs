@@ -121,7 +121,7 @@ fn programs_in_any_language_are_graded() {
     check.assert().code(2).stderr(contains("{port}"));
 }
 
-/// If it is piped, the demo's output is plain text without pauses.
+/// If the demo's output is piped, it is plain text without pauses.
 #[test]
 fn the_demos_play() {
     for number in ["1", "2", "3", "4"] {

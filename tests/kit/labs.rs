@@ -78,7 +78,7 @@ fn every_stage_is_named_in_a_doc_comment() {
 /// The results of checking the scripts' steps.
 #[derive(Default)]
 struct Steps {
-    /// The functions that the steps name.
+    /// The names of the functions that are listed in the steps.
     functions: Vec<String>,
     /// The mistakes that were found.
     wrong: Vec<String>,
@@ -133,7 +133,7 @@ impl<'a> Visit<'a> for Steps {
         }
         self.has_begun = true;
         match &call.args[0] {
-            // The list is in a variable.
+            // The list is in a variable, which `visit_local` checks.
             syn::Expr::Path(name) if name.path.is_ident("functions") => {}
             functions => self.add(functions),
         }
@@ -153,7 +153,7 @@ impl<'a> Visit<'a> for Steps {
         visit::visit_expr_try(self, tried);
     }
 
-    /// A closure's calls happen later, so they may be written before the first step.
+    /// The calls in a closure run later, so the closure may be in the source before the first step.
     fn visit_expr_closure(&mut self, closure: &'a syn::ExprClosure) {
         let has_begun = std::mem::replace(&mut self.has_begun, true);
         visit::visit_expr_closure(self, closure);

@@ -50,7 +50,7 @@ enum Situation {
     Chatting,
     /// The server keeps sending messages.
     Flooding,
-    /// The server does not read, and the user has pasted a lot of text.
+    /// The server is not reading, and the user has pasted a lot of text.
     Deaf,
     /// The server does not reply to a `/join`, and text is waiting for the reply (lab 4).
     Joining,
@@ -226,9 +226,9 @@ impl Client {
         let terminal = File::from(pty.master);
         let mode = tcgetattr(&terminal).unwrap();
         let copy = || Stdio::from(pty.slave.try_clone().unwrap());
-        // The client needs its own session with this terminal, as in a window, so that pressing Ctrl-C and
-        // closing the window send signals. `setsid` executes the client without a fork, so the process ID stays the
-        // same.
+        // The client needs its own session with this terminal, as it would have in a terminal window, so that pressing
+        // Ctrl-C and closing the window send signals. `setsid` executes the client without a fork, so the process ID
+        // stays the same.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program).arg(address.port().to_string());
         command.env("TERM", if place == Place::Dumb { "dumb" } else { "xterm" });
@@ -332,7 +332,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut held = Vec::new();
         if situation == Connecting {
-            // Fill the backlog: while connections are waiting in it, the system ignores further connections.
+            // Fill the backlog: while it is full, the system ignores further attempts to connect.
             while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200))
             {
                 held.push(stream);

@@ -56,20 +56,22 @@ fn every_rule_names_its_stages_and_every_stage_has_a_rule() {
         let mut named = BTreeSet::new();
         for rule in text.split("\n- ").skip(1) {
             named.extend(marks(rule).unwrap_or_else(|| {
-                wrong.push(format!("lab {number}: no stage in the rule\n{rule}"));
+                wrong.push(format!("lab {number}: this rule does not name a stage:\n{rule}"));
                 Vec::new()
             }));
         }
         let sentences = text.split("\n- ").flat_map(sentences);
         let unmarked = sentences.filter(|text| demands(text) && marks(text).is_none());
-        wrong
-            .extend(unmarked.map(|text| format!("lab {number}: no stage in the sentence\n{text}")));
+        wrong.extend(
+            unmarked
+                .map(|text| format!("lab {number}: this sentence does not name a stage:\n{text}")),
+        );
         // The table's last column names the stages.
         for row in text.lines().filter(|line| line.starts_with("| ")).skip(1) {
             let cell = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
             let stages: Result<Vec<u32>, _> = cell.split(", ").map(str::parse).collect();
             named.extend(stages.unwrap_or_else(|_| {
-                wrong.push(format!("lab {number}: no stage in the row\n{row}"));
+                wrong.push(format!("lab {number}: this row does not name a stage:\n{row}"));
                 Vec::new()
             }));
         }

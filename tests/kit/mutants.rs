@@ -171,7 +171,7 @@ fn is_as_it_was(mutant: &Mutant, report: &str) -> bool {
     let mut settings = insta_settings();
     settings.set_comparator(Box::new(Steady { varies: mutant.varies }));
     let report = if mutant.has_pictures {
-        // Remove the clock times.
+        // Remove the column that shows the time of each event.
         settings.add_filter(r"(?m)^(     ms|[ \d]{5}\.\d) ", "        ");
         report.to_owned()
     } else {

@@ -165,7 +165,9 @@ fn every_command_has_something_to_say_about_an_open_lab() {
     lab(&["hint", "2.4"]).success().stdout(note().and(contains("look at").not()));
     lab(&["hint", "2.4"]).success().stdout(note().and(contains("hint 3")));
     lab(&["hint", "1.4"]).success().stdout(contains("guided").not().and(contains("look at")));
-    lab(&["reset", "2.4"]).code(1).stderr(contains("lab 2 is open: there are no functions"));
+    lab(&["reset", "2.4"])
+        .code(1)
+        .stderr(contains("lab 2 is an open lab, so it has no functions to reset"));
     lab(&["solution", "2.4"]).code(1).stderr(contains("hint 2.4"));
 }
 
@@ -207,8 +209,8 @@ fn each_stage_of_an_open_lab_is_judged_separately() {
     let all = verdicts(kit.path(), 1);
     assert!(all.iter().all(is_passed), "{all:?}");
 
-    // The server now admits at most two clients. Stages 2 and 4 need more. Stage 6, which requires stage 4 in a guided
-    // lab, needs only two.
+    // The server now admits at most two clients. Stages 2 and 4 need more clients. Stage 6, which requires stage 4 in
+    // a guided lab, needs only two clients.
     replace(kit.path(), SERVER, "members.len() >= seats", "members.len() >= seats.min(2)");
     // What a program in an open lab prints about stages does not matter.
     let says = "println!(\"not yet implemented: stage 1\");\n    ctrlc::set_handler";
@@ -250,7 +252,7 @@ fn a_guided_lab_is_never_taken_for_open() {
     }
     is(Way::Guided, "no comments");
 
-    // A function with a common name does not make an open lab guided.
+    // An open lab still counts as open if it has a function with a common name, such as `relay`.
     make_open(kit, "3");
     is(Way::Open, "the open starter");
     replace(kit, &server, "fn main()", "/// Passes it on.\nfn relay() {}\n\nfn main()");

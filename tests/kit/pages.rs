@@ -262,7 +262,7 @@ fn every_link_in_the_exported_pages_leads_somewhere() {
     assert!(count > 500, "{count}");
 }
 
-/// The search and the pages work when a browser opens them as files.
+/// The pages, including their search, also work when a browser opens them as local files.
 #[test]
 fn a_browser_shows_the_exported_pages() {
     let Some(kit) = kit_with_pages() else { return };

@@ -205,8 +205,8 @@ fn names_that_look_alike_are_refused() {
     cyrillic.hears("Emil\u{435}: 👩\u{200d}🚀\n");
 }
 
-/// The number of messages that are sent while the log is not read. Their log lines must not all fit into a pipe and the
-/// log's buffer.
+/// The number of messages that are sent while the log is not read. Their log lines must be larger, in total, than the
+/// capacity of a pipe and the log's buffer together.
 const LINES: usize = 20_000;
 
 #[test]
@@ -298,7 +298,7 @@ fn heard_and_said_before_kill() -> (usize, usize) {
     let mut server = Server::finished(4, &[]);
     let mut bob = server.joins(4, "bob");
     let text = "x".repeat(10_000);
-    // When bob receives his own message, the server has passed it to every member's socket.
+    // By the time bob receives his own message, the server has passed it to every member's socket.
     let mut talk = move |more: &mut dyn FnMut() -> bool| {
         while more() {
             bob.says(4, "bob", &text);

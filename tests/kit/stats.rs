@@ -28,7 +28,7 @@ use crate::{LIMIT, lab, lab_in};
 /// A server that fails stage 1.1.
 const ENDS: &str = "fn main() {}";
 
-/// Returns a kit whose log is switched on.
+/// Returns a kit in which logging is on.
 fn kit(server: &str) -> TempDir {
     let kit = tempfile::tempdir().unwrap();
     kit_with_server(kit.path(), server);
@@ -88,8 +88,8 @@ fn nothing_is_noted_unless_the_student_wants_it() {
     nothing();
     let off = kit.path().join(OFF);
     assert_eq!(events(&off), ["1.1 passed"]);
-    run(kit.path(), "stats").assert().success().stdout(contains("switched off"));
-    // If the log is switched on again, its earlier lines remain.
+    run(kit.path(), "stats").assert().success().stdout(contains("Logging is off."));
+    // If logging is turned on again, the log still contains its earlier lines.
     run(kit.path(), "stats --on").assert().success();
     run(kit.path(), "stats --on").assert().success();
     assert!(!off.exists());
@@ -128,7 +128,7 @@ fn checks_and_hints_are_noted() {
         contains("✓ 1.1 ")
             .and(contains("· 1.2 "))
             .and(contains("You stopped at stage 1.2."))
-            .and(contains("The log is .kept/stats.log. It is switched on."))
+            .and(contains("The log is .kept/stats.log. Logging is on."))
             .and(contains("\x1b").not()),
     );
 }
@@ -155,7 +155,7 @@ fn watching_and_the_map_are_noted() {
     assert!(events(&kit.path().join(ON)).contains(&"1.1 failed".to_owned()));
 }
 
-/// If the log cannot be written, a message says so, and the verdict is the same.
+/// If the log cannot be written, a message says so, and the verdict is not affected.
 #[test]
 fn a_log_that_cannot_be_written_costs_no_verdict() {
     let kit = kit(LISTENS);
@@ -179,10 +179,10 @@ fn a_log_that_cannot_be_written_costs_no_verdict() {
     check("the log panics on purpose", Some("the log"));
     fs::remove_file(&log).unwrap();
     fs::create_dir(&log).unwrap();
-    check("it is not a file", None);
+    check("it is not a regular file", None);
     fs::remove_dir(&log).unwrap();
     mkfifo(&log, Mode::S_IRWXU).unwrap();
-    check("it is not a file", None);
+    check("it is not a regular file", None);
     fs::remove_file(&log).unwrap();
     // Not even root can write to this file.
     symlink("/proc/version", &log).unwrap();
@@ -244,7 +244,7 @@ fn class(folder: &Path) -> Vec<String> {
     names.map(|name| name.to_str().unwrap().to_owned()).to_vec()
 }
 
-/// Returns the table's rows with single spaces.
+/// Returns the table's rows, with each run of spaces replaced by one space.
 fn rows(text: &str) -> Vec<String> {
     let rows = text.lines().take_while(|line| !line.is_empty());
     rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
@@ -376,9 +376,9 @@ fn hostile_logs_do_no_harm() {
     for part in [
         &format!("{} lines of {} were skipped", broken.len() + 1, path("broken.log").display()),
         "\\x1b[2J\\xff.log was skipped",
-        "/dev/zero was not read: it is not a file",
+        "/dev/zero was not read: it is not a regular file",
         "/nowhere/a.log was not read: No such file",
-        "fifo was not read: it is not a file",
+        "fifo was not read: it is not a regular file",
         "1.1 The server listens 2 1.5 1 0 0",
         " 6 logs.",
     ] {

@@ -151,7 +151,8 @@ fn lab_2_with_a_clock_before_each_message() {
     python_gets_full_points("lab2-python/server.py", "lab2-screens/decorated.py", 2);
 }
 
-/// Asserts that the grader rejects text before a message that a reader could mistake for part of the conversation.
+/// Asserts that the grader rejects a client that shows, before each message, text that a reader could mistake for part
+/// of the conversation.
 fn is_no_decoration(style: &str) {
     let mut commands = python("lab2-python/server.py", "lab2-screens/decorated.py");
     commands.client = commands.client.map(|client| format!("{client} {style}"));

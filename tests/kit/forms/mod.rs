@@ -1,5 +1,5 @@
-//! Tests the forms that other systems read: each form follows its schema, a grader error never counts as 0 points, and
-//! a submission's output cannot break a form.
+//! Tests the formats that other systems read: each file follows its schema, a grader error never counts as 0 points,
+//! and a submission's output cannot make a file invalid.
 
 mod class;
 
@@ -32,7 +32,7 @@ fn variable(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// Returns a form's text, or `None` if the form writes nothing for this submission.
+/// Returns the results in a format, or `None` if nothing is written in this format for this submission.
 fn written(option: &str, submission: &Submission) -> Option<String> {
     if option == "classroom50" {
         return classroom50::result_with(submission, &variable).unwrap();
@@ -137,7 +137,7 @@ fn forms_show_that_there_are_hidden_stages_and_nothing_else_about_them() {
 #[test]
 fn a_form_never_gives_0_points_for_a_grader_error() {
     for submission in [incomplete(), ungraded()] {
-        // These forms cannot express a grader error, so no file is written. The systems report a missing file as a
+        // These formats cannot express a grader error, so no file is written. The systems report a missing file as a
         // grader failure.
         assert_eq!(written("gradescope", &submission), None);
         assert_eq!(written("classroom50", &submission), None);

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-/// Pieces that are joined in any order and cut off anywhere.
+/// Pieces of text. Random bytes consist mainly of such pieces, in any order, and may begin or end within a piece.
 const PIECES: &[&str] = &[
     "",
     " ",

@@ -1,5 +1,5 @@
-//! Tests reports about random journals. No matter what a program sends, the grader creates a report without panicking,
-//! and the report is harmless and neither too long nor too wide.
+//! Tests reports on randomly generated journals. No matter what a program sends, the grader creates a report without
+//! panicking, and the report is harmless and neither too long nor too wide.
 //!
 //! `RANDOM_JOURNALS=1000000 cargo test --release --test kit -- random_journals` tests more journals than CI does, and
 //! `RANDOM_JOURNAL=123` tests only the journal with this number.
@@ -41,7 +41,7 @@ const MOST_LINES: usize = 250;
 const MOST_BYTES: usize = 64 * 1024;
 const MOST_PAGE_BYTES: usize = 512 * 1024;
 
-/// The maximum processor time for everything that is created from one journal, without optimization.
+/// The maximum processor time for everything that is created from one journal, in a build without optimization.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The maximum processor time for one of the largest possible journals.
@@ -139,7 +139,7 @@ fn makes_all(labs: &[Lab], seed: u64) -> Result<(), String> {
     is_fitting("a lab", &lab_line(lab, Way::Guided, run.points), 80)
 }
 
-/// Creates and checks a whole report for a terminal and as a page.
+/// Creates and checks a whole report, both as text for a terminal and as a page.
 fn is_made(
     lab: &Lab,
     stage: &grader::harness::stage::Stage,
@@ -175,7 +175,7 @@ fn is_made(
         let begins = count(&format!("<{tag}>")) + count(&format!("<{tag} "));
         if begins != count(&format!("</{tag}>")) {
             return Err(format!(
-                "the page: {begins} <{tag}>, {} ends",
+                "the page has {begins} opening <{tag}> tags but {} closing tags",
                 count(&format!("</{tag}>"))
             ));
         }

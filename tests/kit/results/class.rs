@@ -72,7 +72,7 @@ fn record(submissions: Vec<Submission>) -> Record {
         date: "2026-11-27T09:00:00Z".to_owned(),
         machine: "Linux on the-instructors-machine, 2 processors".to_owned(),
         control: Control::Kit,
-        tier: "A: /home/instructor is out of reach".to_owned(),
+        tier: "A: /home/instructor is inaccessible".to_owned(),
         shard: None,
         submissions,
     }
@@ -193,7 +193,7 @@ fn report(lab: u32, stage: u32, output: &str) -> Report {
     Report {
         ended: vec![output.to_owned()],
         wrong: Some(Wrong {
-            who: format!("bob's connection should receive the message of {output}"),
+            who: format!("bob's connection should receive the message {output}"),
             expected: vec!["EXPECTED⏎".to_owned()],
             came: vec![line],
             caret: Some((0, 3)),

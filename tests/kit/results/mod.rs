@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use class::FORMULAS;
 
-/// The hostile class, which is created only once because it is large.
+/// The class of hostile submissions, which is created only once because it is large.
 static HOSTILE: LazyLock<Record> = LazyLock::new(class::hostile);
 
 /// Returns an empty folder for results. The folder is kept so that people can look at the results.
@@ -78,7 +78,7 @@ fn records_follow_the_schema() {
         .flat_map(|lab| &lab.stages)
         .map(|stage| stage.verdict)
         .collect();
-    assert_eq!(verdicts.len(), 5, "every verdict is in the class");
+    assert_eq!(verdicts.len(), 5, "every verdict should occur among the submissions");
     for record in [&class, &*HOSTILE] {
         let value = serde_json::to_value(record).unwrap();
         let errors: Vec<_> =
@@ -168,7 +168,7 @@ fn no_cell_is_a_formula() {
             .iter()
             .all(|formula| HOSTILE.submissions.iter().any(|one| one.name.starts_with(formula)))
     );
-    // Spreadsheets split lines at different separators, depending on the country.
+    // Spreadsheet programs expect different separators between cells, depending on the country.
     for separator in [b',', b';', b'\t', b'|'] {
         let mut reader = ::csv::ReaderBuilder::new();
         let reader = reader.delimiter(separator).flexible(true).has_headers(false);

@@ -1,4 +1,4 @@
-//! Tests `cargo lab trace` through its command line and its sockets: the test plays the clients and the server.
+//! Tests `cargo lab trace` through its command line and its sockets: the test acts as the clients and as the server.
 
 mod ends;
 mod packets;
@@ -22,13 +22,13 @@ use nix::unistd::Pid;
 /// The maximum time to wait for an event, even on a busy machine and even if a server must be built first.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// A running trace, which is killed when its test ends.
+/// The process of a running `cargo lab trace`, which is killed when its test ends.
 struct Trace {
     child: Child,
     port: u16,
     /// The ladder's lines.
     ladder: Receiver<String>,
-    /// The lines outside the ladder.
+    /// The lines that are not part of the ladder.
     words: Receiver<String>,
     drawn: Vec<String>,
 }
@@ -65,7 +65,7 @@ impl Trace {
         Self { child, port, ladder, words, drawn: Vec::new() }
     }
 
-    /// Starts a trace in front of a server that the test plays.
+    /// Starts a trace between the clients and the test's own server.
     fn before(lab: u32, server: &TcpListener, arguments: &[&str]) -> Self {
         let to = server.local_addr().unwrap().to_string();
         Self::start(lab, &[&["--to", &to], arguments].concat())
@@ -99,7 +99,7 @@ impl Trace {
         }
     }
 
-    /// Waits for a line outside the ladder that contains this text.
+    /// Waits for a line that contains this text and is not part of the ladder.
     fn says(&mut self, text: &str) -> String {
         let mut all = Vec::new();
         loop {
@@ -119,7 +119,8 @@ impl Trace {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// Waits until the trace ends. Returns its exit status, the ladder, and the remaining lines outside the ladder.
+    /// Waits until the trace ends. Returns its exit status, the ladder, and the remaining lines that are not part of
+    /// the ladder.
     fn ends(&mut self) -> (ExitStatus, Vec<String>, String) {
         // Both streams end when the process ends.
         let words: Vec<_> = iter(&self.words).collect();

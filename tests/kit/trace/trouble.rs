@@ -1,4 +1,4 @@
-//! Tests each kind of trouble: what the peers receive and what the ladder shows.
+//! Tests each kind of network trouble: checks what the peers receive and what the ladder shows.
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
@@ -73,7 +73,7 @@ fn messages_are_held_and_glued() {
     let (client, peer) = trace.pair(&server);
     let begin = Instant::now();
     send(&client, "one\n");
-    // The reply proves that the first message arrived at the relay separately.
+    // The reply proves that `one` has arrived at the relay, separately from the next message.
     send(&peer, "hi\n");
     reads(&client, "hi\n");
     send(&client, "two\nthr");
@@ -129,8 +129,8 @@ fn four_of_ten(trouble: &str, kind: &str) -> (Trace, TcpStream, TcpStream) {
 #[test]
 fn a_direction_stops_for_ever() {
     let (trace, client, peer) = four_of_ten("--stop-after", "stops forever");
-    // The other direction continues. Its bytes are sent after `more`, so if they arrive first, the relay has stopped
-    // `more`.
+    // The other direction continues. The bytes `hi there` are sent after `more`, so if only `hi there` arrives, the
+    // relay does not pass `more` on.
     send(&client, "more\n");
     send(&peer, "hi there\n");
     reads(&client, "hi there\n");

@@ -29,7 +29,7 @@ pub struct Ledger {
     /// The number of receivers that are still waiting for each message in `heard`.
     unheard: Vec<u32>,
     senders: Vec<Sender>,
-    /// The notices that say that people have joined or were disconnected because they do not read. Each notice may
+    /// The notices that say that people have joined, or that people who did not read were disconnected. Each notice may
     /// arrive once, between messages.
     notices: Vec<Vec<u8>>,
     listeners: u32,
@@ -222,7 +222,8 @@ impl Ledger {
         found(mistake, what)
     }
 
-    /// Returns the sender's number and the word of a message, if the message has the frame of one of the senders.
+    /// Returns the sender's number and the word in a message, or `None` if the other bytes of the message are not
+    /// those of this sender's frame.
     fn parse<'a>(&self, message: &'a [u8]) -> Option<(usize, &'a str)> {
         let text = std::str::from_utf8(message.get(self.sender_at..)?).ok()?;
         let sender: usize = text.get(..SENDER_DIGITS)?.parse().ok()?;

@@ -33,7 +33,7 @@ impl fmt::Display for Found {
         let what = match self.mistake {
             Mistake::Lost => "a message was lost",
             Mistake::Twice => "a message was delivered twice",
-            Mistake::OutOfOrder => "messages of one sender were delivered in the wrong order",
+            Mistake::OutOfOrder => "messages from one sender were delivered in the wrong order",
             Mistake::Own => "a message was sent back to its sender",
             Mistake::Changed => "bytes were changed",
             Mistake::Stalled => "the server stopped delivering messages",

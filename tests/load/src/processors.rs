@@ -16,7 +16,7 @@ impl Processors {
     /// Returns the processors that this thread may use now.
     ///
     /// # Errors
-    /// Returns an error if the system does not report the processors.
+    /// Returns an error if the system does not report which processors this thread may use.
     pub fn now() -> Result<Self> {
         let allowed = sched_getaffinity(Pid::from_raw(0))?;
         let all = (0..CpuSet::count()).filter(|&one| allowed.is_set(one).unwrap_or(false));
@@ -31,7 +31,7 @@ impl Processors {
     /// Makes this thread, and the threads and programs that it starts later, run on the first processor.
     ///
     /// # Errors
-    /// Returns an error if the system does not allow this thread to choose its processors.
+    /// Returns an error if the system does not allow this thread to set its CPU affinity.
     pub fn use_first(&self) -> Result<()> {
         use_only(&self.0[..self.0.len().min(1)])
     }
@@ -40,7 +40,7 @@ impl Processors {
     /// a machine with one processor, this call has no effect.
     ///
     /// # Errors
-    /// Returns an error if the system does not allow this thread to choose its processors.
+    /// Returns an error if the system does not allow this thread to set its CPU affinity.
     pub fn use_others(&self) -> Result<()> {
         use_only(self.0.get(1..).unwrap_or_default())
     }
@@ -48,7 +48,7 @@ impl Processors {
     /// Lets this thread, and the threads and programs that it starts later, use all processors again.
     ///
     /// # Errors
-    /// Returns an error if the system does not allow this thread to choose its processors.
+    /// Returns an error if the system does not allow this thread to set its CPU affinity.
     pub fn use_all(&self) -> Result<()> {
         use_only(&self.0)
     }

@@ -36,7 +36,7 @@ const EVENTS: usize = 1024;
 /// The epoll data of the timer; the epoll data of a receiver is its number.
 const TIMER: u64 = u64::MAX;
 
-/// The numbers of people in a session.
+/// How many people of each kind take part in a session.
 #[derive(Clone, Copy, Debug)]
 pub struct People {
     /// The number of people who send.
@@ -59,7 +59,8 @@ pub struct Session {
     unsent: Vec<Vec<u8>>,
     events: Vec<EpollEvent>,
     bytes: Vec<u8>,
-    /// The number of deliveries when something last arrived, and the time at which it arrived.
+    /// The number of deliveries at the end of the last turn, and the last time at which this number had grown or no
+    /// messages were in flight.
     progress: (u64, Instant),
     stopped: Option<Instant>,
 }
@@ -206,7 +207,7 @@ impl Session {
         Ok(())
     }
 
-    /// Checks that no receiver has received more than was sent. Returns the people who do not read.
+    /// Checks that no receiver has received more than was sent. Returns the people who have not read since they joined.
     ///
     /// # Errors
     /// Returns an error if a receiver has received more than was sent.

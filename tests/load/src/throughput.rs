@@ -24,7 +24,7 @@ const LOOK_AGAIN: u16 = 50;
 const SEND_AGAIN: u16 = 1;
 
 /// The number of bytes that must be sent to each person who does not read. The system's buffers hold about 4 MB. Until
-/// they are full, a server cannot notice that a person does not read.
+/// they are full, a server cannot detect that a person is not reading.
 const SENT_TO_THE_DEAF: u64 = 8 * 1024 * 1024;
 
 /// The maximum duration of a measurement that waits for [`SENT_TO_THE_DEAF`].
@@ -35,13 +35,13 @@ const LONGEST: Duration = Duration::from_secs(20);
 pub struct Outcome {
     /// Messages delivered per second.
     pub rate: f64,
-    /// The server's processor time, in seconds per second.
+    /// The processor time that the server used per second, in seconds.
     pub server_cpu: f64,
-    /// The load generator's processor time, in seconds per second.
+    /// The processor time that the load generator used per second, in seconds.
     pub own_cpu: f64,
     /// The number of bytes that were sent to each receiver.
     pub sent: u64,
-    /// The number of people who were disconnected because they do not read.
+    /// The number of people who were disconnected because they did not read.
     pub disconnected: usize,
 }
 

@@ -140,13 +140,13 @@ impl Wire {
     }
 
     /// Returns the message that all members receive when a member has joined. Returns an empty message if the wire
-    /// format has none.
+    /// format has no such message.
     pub fn greeting(self, name: &str, joined: &Joined) -> Vec<u8> {
         self.notice(name, joined, "joined!", "has joined this chatroom.")
     }
 
     /// Returns the message that the other members receive when a member is disconnected. Returns an empty message if
-    /// the wire format has none.
+    /// the wire format has no such message.
     pub fn farewell(self, name: &str, joined: &Joined) -> Vec<u8> {
         self.notice(name, joined, "left!", "has left this chatroom.")
     }

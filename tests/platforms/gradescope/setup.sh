@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Gradescope runs this once, with the network, when it builds the image.
+# Gradescope runs this once, with network access, when it builds the image.
 set -euo pipefail
 /autograder/source/kit/tests/platforms/prepare

@@ -9,7 +9,7 @@ use crate::bench::results::{Quantity, Unit};
 pub enum Part {
     /// Messages delivered per second.
     Throughput,
-    /// The time that a message takes from the sender to each receiver when messages are sent at a fixed rate.
+    /// The time from the sending of a message to its arrival at each receiver, if messages are sent at a fixed rate.
     Latency,
     /// The memory and the number of threads per idle connection.
     Idle,
@@ -47,7 +47,7 @@ pub enum Measurement {
     },
 }
 
-/// The number of messages per second when the latency is measured.
+/// The number of messages per second that are sent in the latency measurement.
 pub const LATENCY_RATE: u32 = 200;
 
 /// The number of people who connect when the time to connect is measured.

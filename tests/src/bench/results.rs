@@ -86,7 +86,7 @@ pub struct Fault {
     pub during: String,
     /// What happened.
     pub what: String,
-    /// Whether this is the student's server and still has to be written.
+    /// Whether the reason is that the student's server is not written yet.
     pub is_unwritten: bool,
 }
 
@@ -155,8 +155,9 @@ impl Quantity {
 }
 
 impl Results {
-    /// If both rates were measured, returns the spread of the ratios of the server's rate with people who do not read
-    /// to its rate without them.
+    /// Compares the server's rate when some people do not read with its rate when everyone reads: divides the first
+    /// rate by the second in each round. Returns the spread of these ratios, or `None` if the two rates were not
+    /// measured.
     pub fn to_own_rate(&self, quantity: &Quantity, series: &Series) -> Option<Spread> {
         let people = quantity.id.strip_prefix("deaf-")?.rsplit_once('-')?.0;
         let rate = self.quantities.iter().find(|one| one.id == format!("rate-{people}"))?;
@@ -209,8 +210,8 @@ impl Results {
         })
     }
 
-    /// Reads results without faults from the JSON that [`Results::to_json`] returns. `quantities` are the quantities
-    /// that were measured, without values.
+    /// Reads the results, except the faults, from the JSON that [`Results::to_json`] returns. `quantities` lists the
+    /// quantities that were measured, without their values.
     ///
     /// # Errors
     /// Returns an error that names the missing part.

@@ -20,7 +20,7 @@ use crate::journal::unwritten::unwritten_stages;
 use crate::journal::visible::visible;
 use crate::system::usage;
 
-/// If the load generator uses more than this share of its processor, it may limit the measured rates.
+/// If the load generator uses more than this share of its processor's time, it may limit the measured rates.
 const BUSY: f64 = 0.97;
 
 /// A server whose processor time does not change for this long has finished its work.
@@ -29,8 +29,8 @@ const RESTED: Duration = Duration::from_millis(100);
 /// The maximum time to wait for a server to finish its work.
 const RESTS: Duration = Duration::from_secs(10);
 
-/// The number of bytes to send to people who do not read. If fewer bytes are sent, a server cannot notice that these
-/// people do not read.
+/// The number of bytes to send to people who do not read. If fewer bytes are sent, a server cannot detect that these
+/// people are not reading.
 const NOTICEABLE: u64 = 4 * 1024 * 1024;
 
 /// The number of lines that are quoted from a server's error output.
@@ -39,9 +39,10 @@ const QUOTED: usize = 4;
 /// The results of one measurement.
 #[derive(Default)]
 struct Measured {
-    /// The value of each quantity.
+    /// The measured value of each of the measurement's quantities. A value is `None` if the server stopped delivering
+    /// messages.
     values: Vec<Option<f64>>,
-    /// The processor time that the load generator used, in seconds per second.
+    /// The processor time that the load generator used per second, in seconds.
     load: f64,
     /// How many of the people who do not read were disconnected, or `None` if the server did not send enough bytes to
     /// them.

@@ -53,7 +53,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
             )
         }
         Some(_) if before == Way::Open => bail!(
-            "lab {lab} is open: there are no functions to reset\n  \
+            "lab {lab} is an open lab, so it has no functions to reset\n  \
              to start again: cargo lab reset {lab}\n  \
              for the guided lab: cargo lab reset {lab} --guided"
         ),
@@ -101,7 +101,7 @@ struct Change {
     what: String,
 }
 
-/// Paths relative to the kit, with their changes.
+/// The change of each file. The paths are relative to the kit.
 type Changes = BTreeMap<PathBuf, Change>;
 
 /// Returns the changes that replace the starter's files and remove all other sources from the lab's packages.
@@ -135,7 +135,7 @@ fn whole_lab(kit: &Path, lab: u32, way: Way) -> Result<Changes> {
     Ok(changes)
 }
 
-/// Returns the guided starter's files: their paths below `labs/` and their contents.
+/// Returns the guided starter's files: their paths under `labs/` and their contents.
 fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
     let pristine = kit.join(PRISTINE);
     let mut starter = BTreeMap::new();
@@ -151,7 +151,7 @@ fn guided(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
 /// Removes a file and all folders that become empty as a result.
 fn remove(file: &Path) -> std::io::Result<()> {
     fs::remove_file(file)?;
-    // A folder that is not empty remains.
+    // A folder that is not empty cannot be removed, so it is kept.
     let _ = file.ancestors().skip(1).try_for_each(fs::remove_dir);
     Ok(())
 }

@@ -47,16 +47,16 @@ struct Work {
 /// The work on each stage that was tried or has `is_stop` set. The keys are the lab and stage numbers.
 type Works = BTreeMap<(u32, u32), Work>;
 
-/// Shows the numbers or switches the log on or off.
+/// Shows the numbers, or turns logging on or off.
 ///
 /// # Errors
-/// Returns an error if a log cannot be read or switched on or off.
+/// Returns an error if a log cannot be read, or if logging cannot be turned on or off.
 pub fn run(kit: &Path, options: &Options) -> Result<()> {
     let say = |text: &str| println!("{}", wrapped(" ", text, columns()));
     let (on, off) = (kit.join(ON), kit.join(OFF));
     if options.on {
         switch_on(&on, &off)
-            .with_context(|| format!("cannot switch on the log {}", on.display()))?;
+            .with_context(|| format!("cannot start logging to {}", on.display()))?;
         say(&format!(
             "From now on, each check and each hint is recorded in {ON}, in the folder of the kit. A line \
              contains the time, the lab and stage numbers, and the verdict. The log \
@@ -71,7 +71,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<()> {
     if options.off {
         if is_there(&on) {
             fs::rename(&on, &off)
-                .with_context(|| format!("cannot switch off the log {}", on.display()))?;
+                .with_context(|| format!("cannot stop logging to {}", on.display()))?;
             say(&format!("From now on, nothing is recorded. The log so far is in {OFF}."));
         } else {
             say("The log is off, so nothing is recorded.");
@@ -134,7 +134,7 @@ fn own(on: &Path, off: &Path, say: impl Fn(&str)) -> Result<()> {
     ));
     say_broken(broken, name, &say);
     let state = if file == on { "on" } else { "off" };
-    say(&format!("The log is {name}. It is switched {state}."));
+    say(&format!("The log is {name}. Logging is {state}."));
     Ok(())
 }
 
@@ -177,9 +177,9 @@ fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
     });
     let logs = if count == 1 { "1 log".to_owned() } else { format!("{count} logs") };
     say(&format!(
-        "{logs}. Checks, minutes, and hints are medians of the logs that reached the stage and are counted \
-         until the stage passes. Pauses of more than {} minutes are not counted. In each \
-         lab that was begun, a log counts as stopped at the first stage that has not passed.",
+        "{logs}. Checks, minutes, and hints are counted until the stage passes. Each value is the median of the \
+         logs that reached the stage. Pauses of more than {} minutes are not counted. In each lab that a student \
+         has begun, the student is considered to have stopped at the first stage that has not passed.",
         PAUSE / 60
     ));
     Ok(())
@@ -241,7 +241,7 @@ fn works(lines: &[Line], labs: &[Lab]) -> Works {
     // `cargo lab` also logs stages of labs that the student has not begun. Such stages do not count as tried.
     let is_tried = |work: &Work| work.checks > 0 || work.hints > 0;
     for lab in labs {
-        // A lab without its bonus stages is finished.
+        // A lab is finished even if its bonus stages do not pass.
         let stages = || lab.stages.iter().filter(|stage| !stage.is_bonus);
         let numbers = || stages().map(|stage| (lab.number, stage.number));
         let is_passed = |number: &_| works.get(number).is_some_and(|work: &Work| work.is_passed);

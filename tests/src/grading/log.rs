@@ -82,7 +82,7 @@ impl Line {
 pub struct Lines {
     /// The lines, in order.
     pub lines: Vec<Line>,
-    /// The number of lines that are not valid in a log of this kit.
+    /// The number of lines that this kit cannot have written, for example lines about unknown stages.
     pub broken: usize,
 }
 
@@ -108,7 +108,7 @@ impl Lines {
 fn newest(file: &Path, most: u64) -> io::Result<Vec<u8>> {
     // Opening a pipe would block until the other end is opened.
     if !fs::metadata(file)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut file = File::open(file)?;
     let skipped = file.metadata()?.len().saturating_sub(most);

@@ -30,8 +30,8 @@ const (
 
 var errTooLong = errors.New("a message may have at most 65536 bytes")
 
-// messages calls the function use for each message until use returns false or the stream ends. If a peer has never sent
-// a newline, a message ends when no bytes arrive for a moment.
+// `messages` calls the function `use` for each message until `use` returns `false` or the stream ends. If a peer has
+// never sent a newline, a message ends when no bytes arrive for a moment.
 func messages(connection net.Conn, use func(string) bool) error {
 	var begun []byte
 	piece := make([]byte, 32<<10)
@@ -89,7 +89,7 @@ func shown(text string) string {
 	}, text)
 }
 
-// drain closes a connection, but first lets the peer receive the last message, which a reset could destroy.
+// `drain` closes a connection, but first lets the peer receive the last message, which a reset could destroy.
 func drain(connection net.Conn) {
 	connection.(*net.TCPConn).CloseWrite()
 	connection.SetReadDeadline(time.Now().Add(patience))
@@ -109,7 +109,7 @@ type room struct {
 	members map[*member]bool
 }
 
-// The caller of push must hold the lock on the room.
+// The caller of `push` must hold the lock on the room.
 func (one *member) push(text string) {
 	one.backlog = append(one.backlog, text...)
 	if len(one.backlog) > maxBacklog {
@@ -118,7 +118,7 @@ func (one *member) push(text string) {
 	one.changed.Signal()
 }
 
-// send writes the backlog until the member leaves.
+// `send` writes the backlog until the member leaves.
 func (one *member) send() {
 	for {
 		one.changed.L.Lock()
@@ -214,7 +214,7 @@ func serve(port string, seats int) error {
 	}
 }
 
-// lines calls the function use for each typed line. It returns a function that shows a message and another that
+// `lines` calls the function `use` for each typed line. It returns a function that shows a message and another that
 // restores the terminal.
 func lines(use func(string)) (show func(string), restore func()) {
 	keyboard := int(os.Stdin.Fd())
@@ -285,7 +285,7 @@ func talk(port string) error {
 	}
 }
 
-// The arguments are server or client, the port, and the flags.
+// The arguments are `server` or `client`, the port, and the flags.
 func main() {
 	seats := flag.Int("seats", 2, "how many people can talk")
 	flag.CommandLine.Parse(os.Args[3:])

@@ -1,4 +1,4 @@
-//! Wrong on purpose: one client that does not read stops everybody. A lock protects the list of members, and the
+//! Flawed on purpose: one client that does not read stops everybody. A lock protects the list of members, and the
 //! speaker's thread writes to each member while it holds the lock. The rest is as it should be.
 
 use std::io::Write;

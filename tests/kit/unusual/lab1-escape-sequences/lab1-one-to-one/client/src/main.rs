@@ -30,7 +30,7 @@ impl Editor {
             mode.output_flags &= !OutputFlags::OPOST;
             let _ = termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &mode);
         }
-        // The terminal's reply is read like a key.
+        // The terminal's reply is read from the keyboard, as if it were a key press.
         write("\x1b[6n");
         Self { found, typed: Vec::new(), at: 0 }
     }

@@ -22,7 +22,7 @@ const SILENCE: Duration = Duration::from_millis(50);
 /// The maximum time until the connection of a client that has left is closed.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The time to wait after a client could not be accepted.
+/// The time to wait after a failed attempt to accept a client.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const LISTENER: usize = 0;
@@ -115,7 +115,7 @@ impl Server {
         if has_guests || self.accepts_again.is_some_and(|time| time <= now) {
             self.accept();
         }
-        // A client may have sent something before its deadline, which is then not over.
+        // If there is something to read, the client may have sent it in time, so its deadline does not count yet.
         let is_over = |id: &usize, client: &Client| {
             client.deadline.is_some_and(|time| time <= now)
                 && (client.has_left || !self.readable.contains(id))
@@ -247,7 +247,7 @@ impl Client {
         Self { stream, ip, begun, has_newlines, deadline: None, backlog, has_left, own: 0..0 }
     }
 
-    /// Sends the backlog and then these bytes, as far as the socket accepts them, and keeps the rest.
+    /// Sends the backlog and then these bytes, and keeps the bytes that the socket does not accept.
     fn send(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         if !self.backlog.is_empty() {

@@ -68,7 +68,7 @@ fn main() -> anyhow::Result<()> {
         let result = match enters(&room, id, &nickname, stream) {
             Ok(()) => talks(&room, &nickname, &mut messages),
             Err(reason) => {
-                say(31, &format!("(someone calls herself {nickname}: {reason})"));
+                say(31, &format!("(someone wanted to be {nickname}: {reason})"));
                 refuse(Arc::clone(stream), format!("Nickname refused: {reason}\n").as_bytes());
                 return Ok(());
             }
@@ -87,7 +87,7 @@ fn enters(room: &Room, id: u64, name: &str, stream: &Arc<TcpStream>) -> Result<(
     let mut members = room.members();
     let is_taken = members.values().any(|(other, _)| other.to_lowercase() == name.to_lowercase());
     if name.is_empty() || name.chars().count() > 32 {
-        return Err("one to 32 letters, please");
+        return Err("1 to 32 characters, please");
     } else if name.contains(|char: char| char == ':' || char.is_control()) {
         return Err("what is that in the middle of it?");
     } else if is_taken {

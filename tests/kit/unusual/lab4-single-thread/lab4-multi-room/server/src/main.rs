@@ -1,4 +1,4 @@
-//! Unusual: one thread, sockets that never block, and poll(2). Messages are assembled line by line.
+//! Unusual: one thread, nonblocking sockets, and poll(2). Messages are assembled line by line.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};

@@ -183,7 +183,7 @@ impl Chat {
             ("/helo", _) => format!("HELO {room}\n"),
             ("/kill", _) => "KILL_SERVICE\n".to_owned(),
             ("/leave" | "/room", None) => {
-                self.screen.print("You are not there");
+                self.screen.print("You are not in that room");
                 String::new()
             }
             _ if command.starts_with('/') => {
