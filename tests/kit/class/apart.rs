@@ -187,13 +187,16 @@ fn without_namespaces_the_grading_goes_on_unless_they_are_required() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("--require-tier asks for A, but this machine has tier B: "), "{said}");
-    assert!(said.contains("the system refuses namespaces: ENOSPC"), "{said}");
+    assert!(said.contains("the kernel refuses to create namespaces: ENOSPC"), "{said}");
     assert!(said.contains("Run this as root or on a virtual machine"), "{said}");
     assert!(!class.0.path().join("class.json").exists(), "nothing was graded");
     let graded = grade(&["--require-tier", "B"]);
     assert!(graded.status.success(), "{}", String::from_utf8_lossy(&graded.stderr));
     let table = String::from_utf8_lossy(&graded.stdout).into_owned();
-    assert!(table.contains("containment: tier B: the system refuses namespaces"), "{table}");
+    assert!(
+        table.contains("containment: tier B: the kernel refuses to create namespaces"),
+        "{table}"
+    );
     class.check(|tier| tier.starts_with("B: "));
 }
 

@@ -59,8 +59,8 @@ struct Column<'a> {
     stage: &'a Stage,
     /// The number of submissions that have passed the stage.
     passed: usize,
-    /// The CSS class of all cells in the column. In the first column of each lab, this class separates the lab from the
-    /// previous one.
+    /// The CSS class of all cells in the column, or an empty string. The first column of each lab has a CSS class that
+    /// draws a line between this lab and the previous one.
     class: &'static str,
 }
 

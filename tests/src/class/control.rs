@@ -41,7 +41,7 @@ pub fn of_kit(kit: &Path, labs: &[u32]) -> Result<Programs> {
 /// Returns an error if the programs cannot be built or the file cannot be written.
 pub fn export(kit: &Path, file: &Path) -> Result<usize> {
     if !Author::Kit.exists(kit) {
-        bail!("this kit has no solutions; export the control from the complete kit");
+        bail!("this kit has no solutions; export the control programs from the complete kit");
     }
     let programs = of_kit(kit, &labs::numbers())?;
     let shown = || format!("cannot write {}", file.display());

@@ -57,7 +57,7 @@ pub fn merge(records: Vec<(String, Record)>) -> Result<Record> {
     Ok(merged)
 }
 
-/// Checks that no shard is missing, because otherwise part of the class would have no points.
+/// Checks that no shard is missing, because otherwise part of the class would get no points.
 fn all_there(shards: &[Shard]) -> Result<()> {
     let Some(first) = shards.first() else { return Ok(()) };
     let of = first.of;

@@ -48,7 +48,7 @@ pub fn apart(lab: &Path, has_own_tmp: bool) -> Command {
 /// Tests whether namespaces are available.
 ///
 /// # Errors
-/// Returns an error if the system refuses to provide namespaces. The error says what the system refuses.
+/// Returns an error if namespaces are not available. The error says what the kernel refuses to do.
 pub fn works(lab: &Path) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut probe = apart(lab, true);
@@ -148,7 +148,7 @@ mod kernel {
             u8::from(!has_entered || users().and_then(|()| groups()).is_err())
         })?;
         drop(reader);
-        let entered = unshare(all).context("the system refuses namespaces");
+        let entered = unshare(all).context("the kernel refuses to create namespaces");
         if entered.is_ok() {
             writer.write_all(b"x")?;
         }
@@ -157,7 +157,7 @@ mod kernel {
         entered?;
         ensure!(
             mapped == WaitStatus::Exited(helper, 0),
-            "the system refuses namespaces: the users cannot be mapped"
+            "the kernel refuses to map users and groups into the namespaces"
         );
         Ok(())
     }
@@ -182,19 +182,19 @@ mod kernel {
         })
     }
 
-    /// Sets up the namespaces from inside. Runs in their first process.
+    /// Sets up the namespaces from inside. Runs in the first process of the namespaces.
     fn prepare(has_own_tmp: bool) -> Result<()> {
-        // If the process outside is killed, the kernel kills this process and all others in the namespaces.
+        // If the parent process outside the namespaces is killed, the kernel kills this process and all others inside.
         set_pdeathsig(Signal::SIGKILL)?;
         setsid()?;
-        loopback_up().context("the system refuses to bring up the loopback interface")?;
+        loopback_up().context("the kernel refuses to bring up the loopback interface")?;
         let none = None::<&str>;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
-            .context("the system refuses to separate the mounts")?;
+            .context("the kernel refuses to make the mounts private")?;
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         let new = |kind: &str, folder: &Path, flags: MsFlags, options: Option<&str>| {
             mount(Some(kind), folder, Some(kind), flags, options)
-                .with_context(|| format!("the system refuses to mount {}", folder.display()))
+                .with_context(|| format!("the kernel refuses to mount {}", folder.display()))
         };
         new("proc", Path::new("/proc"), flags | MsFlags::MS_NOEXEC, none)?;
         // The mounted folders are in memory, so their files cannot fill the disk. The folders disappear when the last
@@ -213,7 +213,7 @@ mod kernel {
     }
 
     fn become_command(command: &[OsString]) -> Result<Infallible> {
-        let (program, arguments) = command.split_first().context("there is no command")?;
+        let (program, arguments) = command.split_first().context("no command was given")?;
         let error = Command::new(program).args(arguments).exec();
         Err(error).with_context(|| format!("cannot start {}", program.display()))
     }

@@ -24,13 +24,13 @@ const COLUMNS: usize = 100;
 /// The width of the expected and the actual text, in columns.
 const ROOM: usize = 85;
 
-/// The size of a drawn ladder.
+/// The maximum size of a ladder that is drawn as an SVG image.
 const DRAWN: Size = Size { lanes: 6, rows: 60 };
 
-/// The number of rows in a ladder's text.
+/// The maximum number of rows in a ladder that is written as text.
 const ROWS: usize = 14;
 
-/// Returns the current time in the format of RFC 3339.
+/// Returns the current time in RFC 3339 format.
 pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
@@ -95,7 +95,7 @@ fn report(
         let text = made("the ladder", || ladder.to_text(COLUMNS)).unwrap_or_else(|why| why);
         plain(text.as_bytes())
     };
-    // The text has fewer rows than the drawing, so it is created from a smaller ladder.
+    // The text has fewer rows than the drawing, so the text is created from a smaller ladder.
     let both = |small: ladder::Ladder, large: &ladder::Ladder| {
         let svg = made("the ladder", || svg::ladder(large)).unwrap_or_default();
         Ladder { text: text(&small), svg }

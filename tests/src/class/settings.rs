@@ -15,8 +15,8 @@ use crate::labs;
 /// format.
 const MAX_WEIGHT: u32 = 1_000;
 
-/// The instructor's settings. By default, all labs have the same weight, and there are no hidden stages and no other
-/// bonus stages than the kit's own.
+/// The instructor's settings. By default, all labs have the same weight, no stages are hidden, and there are no bonus
+/// stages other than the kit's own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -24,7 +24,7 @@ pub struct Settings {
     pub weights: BTreeMap<String, u32>,
     /// The stages that are hidden from students, for example `2.14`.
     pub hidden: Vec<String>,
-    /// More bonus stages than the kit's own, for example `2.14`.
+    /// Bonus stages in addition to the kit's own, for example `2.14`.
     pub bonus: Vec<String>,
     /// The time limit for a build, in seconds.
     pub build_seconds: u64,

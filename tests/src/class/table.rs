@@ -14,7 +14,8 @@ use crate::report::text::{cut, line, quoted_line, wrapped};
 /// The widths of the sum and of a lab's points, in columns.
 const SUM: usize = 8;
 const LAB: usize = 7;
-/// The minimum width of a name, in columns. If a name would have less space, the labs are left out.
+/// The minimum width of a name, in columns. If the points of all labs would leave less space than this for the names,
+/// the table shows only the sums.
 const NAME: usize = 16;
 
 /// Returns the table. No line has more than `columns` columns.

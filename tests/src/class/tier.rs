@@ -25,7 +25,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// Returns the level of a record's tier, or `None` if some of level B's restrictions are missing.
+    /// Returns the level that the text of a tier names. Returns `None` if the tier lacks some of the restrictions that
+    /// level B requires.
     fn of(tier: &str) -> Option<Self> {
         match tier.split([' ', ':']).next() {
             Some("A") => Some(Self::A),
@@ -99,8 +100,8 @@ impl Tier {
         let what_to_do = if Level::of(&text).is_none() {
             "Use Linux 6.12 or newer with Landlock and seccomp."
         } else {
-            "Run this as root or on a virtual machine, or allow namespaces: in containers, with the right to mount; on \
-             Ubuntu, with `sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
+            "Run this as root or on a virtual machine, or allow namespaces. In a container, also grant the permission \
+             to mount file systems. On Ubuntu, run `sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
         };
         let required = self.required?;
         Some(format!(
@@ -109,7 +110,7 @@ impl Tier {
     }
 }
 
-/// Returns a short description of a graded class's containment.
+/// Returns a short text that says in which tier the submissions of a class were graded.
 pub fn containment(record: &Record) -> String {
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for tier in record.submissions.iter().filter_map(|one| one.tier.as_deref()) {

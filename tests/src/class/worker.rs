@@ -1,7 +1,7 @@
 //! Grades one submission in a separate process, so that a failure of this process affects no other submission.
 //!
 //! The job arrives as a line on standard input, which then stays open. The end of standard input means that the process
-//! waiting for the result has exited. The worker then kills all processes that it has started and exits.
+//! waiting for the result has exited. Then the worker kills all of its descendants and exits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::env;
@@ -79,7 +79,8 @@ impl Job {
 pub fn run() -> Result<()> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    let job: Job = serde_json::from_str(&line).context("this command is for `cargo lab grade`")?;
+    let job: Job =
+        serde_json::from_str(&line).context("only `cargo lab grade` can use this command")?;
     thread::Builder::new().spawn(end_with_parent)?;
     console::set_colors_enabled(false);
     let begin = Instant::now();
@@ -97,7 +98,7 @@ pub fn run() -> Result<()> {
     fs::write(job.result(), serde_json::to_string(&value)?).context("cannot write the result")
 }
 
-/// Returns a sentence about the stages that have no points.
+/// Returns a sentence that lists the stages that could not be graded, or `None` if all stages were graded.
 fn unknown(labs: &[record::Lab]) -> Option<String> {
     let mut stages = Vec::new();
     for lab in labs {

@@ -42,9 +42,9 @@ pub struct Options {
     /// Uses the same random words as an earlier run. A failure report shows the seed of its run
     #[arg(long)]
     seed: Option<u64>,
-    /// Grades this server, in any language, instead of yours. `{port}` and `{host}` are replaced, and a stage's
-    /// options, for example `--seats 3`, are appended. Build the server first, because the command can write only in
-    /// `$TMPDIR`
+    /// Grades this server instead of yours. It can be in any language. `{port}` and `{host}` are replaced, and a
+    /// stage's options, for example `--seats 3`, are appended. Build the server first, because the command can write
+    /// only in `$TMPDIR`
     #[arg(long, value_name = "CMD", requires = "target", value_parser = command)]
     server: Option<String>,
     /// Grades this client instead of yours, as --server does for the server
@@ -190,7 +190,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
         let is_passed = *verdict == Verdict::Passed;
         // Without `all`, only the first report is shown, because students work on one report at a time.
         let is_shown = all || first.is_none();
-        // A lab without its bonus stages is complete, so such a stage counts only if the command names it.
+        // A lab is complete even if its bonus stages do not pass, so a bonus stage counts only if the command names it.
         let counts = !stage.is_bonus || target.is_some_and(|target| target.is_one(stage.number));
         if !is_passed && counts {
             first.get_or_insert(StageNumber { lab: lab.number, stage: stage.number });
@@ -249,7 +249,7 @@ pub fn run(kit: &Path, options: Options) -> Result<Checked> {
     let mut total = total_line(points, count, total_count - count);
     total += &scoreboard::without_verdict(&without_verdict);
     if let Some(seed) = seed {
-        let _ = write!(total, " (a replay with the words of seed {seed})");
+        let _ = write!(total, " (a replay with the words generated from seed {seed})");
     }
     let page_total = format!("{total}{}", open.iter().map(of_open).collect::<String>());
     // not for students: only instructors need the results in a file

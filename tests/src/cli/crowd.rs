@@ -1,4 +1,5 @@
-//! `cargo lab crowd`: simulates a crowd on a server and checks that everyone gets each message once and in order.
+//! `cargo lab crowd`: simulates a crowd of people who use a server, and checks that everyone gets each message once and
+//! in order.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -53,10 +54,10 @@ pub struct Options {
     /// The seed, which determines what a given number of people do in a given time. Default: a random seed
     #[arg(long)]
     seed: Option<u64>,
-    /// The number of crowds that chat, one after the other. Each uses the next seed
+    /// The number of crowds to simulate, one after another. Each crowd uses the next seed
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
     runs: u64,
-    /// Checks this server, in any language, instead of yours; see `cargo lab check --help`
+    /// Checks this server instead of yours. It can be in any language; see `cargo lab check --help`
     #[arg(long, value_name = "CMD", value_parser = check::command)]
     server: Option<String>,
     /// Also lets the --server program read this file or folder

@@ -29,7 +29,7 @@ const FILES: [&str; 10] = [
 /// The folders of a kit.
 pub const FOLDERS: [&str; 3] = ["common", "docs", "tests"];
 
-/// The kit's own tests, which contain parts of the solutions, the fuzzer, and the chapters that are not for students.
+/// The fuzzer, the chapters that are not for students, and the kit's own tests, which contain parts of the solutions.
 const KIT_ONLY: [&str; 10] = [
     "common/tests/cuts.rs",
     "docs/src/changes.md",
@@ -124,7 +124,7 @@ fn without_cuts(text: &str, cuts: &[&str]) -> String {
     kept
 }
 
-/// Removes packages that no longer exist from `Cargo.lock`.
+/// Removes from `Cargo.lock` the packages that no longer exist.
 ///
 /// # Errors
 /// Returns an error if cargo cannot update the file.

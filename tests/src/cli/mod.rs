@@ -94,7 +94,7 @@ enum Command {
         #[arg(value_parser = lab_number)]
         lab: Option<u32>,
     },
-    /// Demonstrates a finished chat with a server and three people, then shows the last messages on the wire
+    /// Demonstrates a lab's finished programs with a server and three people, then shows the last messages on the wire
     Demo {
         /// The lab
         #[arg(default_value_t = 2, value_parser = lab_number)]
@@ -112,7 +112,7 @@ enum Command {
         /// The page: a lab (2), a stage (2.3), or a name (sockets), for example from a report. Default: the first page
         page: Option<String>,
     },
-    /// Shows how many checks, minutes, and hints each stage took, if the log is switched on
+    /// Shows how many checks, minutes, and hints each stage took, if logging is on
     Stats(stats::Options),
     /// Resets a stage's functions or a whole lab to the starter and keeps a copy of your files
     Reset(reset::Options),
@@ -138,12 +138,13 @@ enum Command {
         /// Writes nothing and fails if a file would change
         #[arg(long)]
         check: bool,
-        /// Only measures the designs of the chapter about speed, in this number of rounds. Needs a quiet machine
+        /// Creates no pictures, but measures the designs in the chapter about speed, in this number of rounds. Needs a
+        /// quiet machine
         #[arg(long, value_name = "ROUNDS", conflicts_with = "check",
             value_parser = clap::value_parser!(u16).range(1..=100))]
         measure: Option<u16>,
     },
-    /// Simulates a crowd on your server and checks that everyone gets each message once and in order
+    /// Simulates a crowd of people who use your server, and checks that everyone gets each message once and in order
     Crowd(crowd::Options),
     /// Measures your server, the finished server, and a bare relay: speed, memory, and the time to connect
     Bench(bench::Options),

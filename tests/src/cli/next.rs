@@ -1,5 +1,5 @@
-//! `cargo lab next` and the next step that other commands show. In a guided lab, the next step is the function to
-//! write, with its file and line. In an open lab, the next step is the program to change.
+//! `cargo lab next` and the next step that other commands show. In a guided lab, the next step names the function to
+//! write, with its file and line. In an open lab, the next step names the program to change.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -17,7 +17,7 @@ const LIBRARY: &str = "\
 //! Put code that the server and the client share here. If there is none, leave this file empty.
 ";
 
-/// Returns an open lab's files: their paths below `labs/` and their contents. Except for the sources, all files are the
+/// Returns an open lab's files: their paths under `labs/` and their contents. Except for the sources, all files are the
 /// same as in the guided lab.
 ///
 /// # Errors
@@ -32,7 +32,9 @@ pub fn make(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
         let text = fs::read_to_string(pristine.join(&path))?;
         let text = match path.file_name().and_then(|name| name.to_str()) {
             Some("main.rs") => program(&text, path.iter().any(|part| part == "server"))
-                .with_context(|| format!("cannot make an open lab from {}", path.display()))?,
+                .with_context(|| {
+                    format!("cannot make an open version of the lab from {}", path.display())
+                })?,
             Some("lib.rs") => LIBRARY.to_owned(),
             _ if path.extension().is_some_and(|extension| extension == "rs") => continue,
             _ => text,

@@ -86,7 +86,7 @@ fn announce(steps: &Receiver<String>) {
 /// Builds an author's programs.
 ///
 /// # Errors
-/// Returns an error if cargo cannot build anything.
+/// Returns an error if cargo itself fails, but not if a program does not compile.
 pub fn build(grader: &Grader, author: Author) -> Result<()> {
     let _progress = Progress::start(match author {
         Author::Student => "building your programs",
@@ -97,11 +97,11 @@ pub fn build(grader: &Grader, author: Author) -> Result<()> {
 }
 
 /// Builds the student's programs, then grades several stages at the same time. Calls `each` with one verdict after
-/// another, in the order of the stages, until `each` returns false. If the student's log is switched on, also writes
-/// the verdicts to it.
+/// another, in the order of the stages, until `each` returns false. If logging is on, also writes the verdicts to the
+/// student's log.
 ///
 /// # Errors
-/// Returns an error if cargo cannot build anything.
+/// Returns an error if cargo itself fails, but not if a program does not compile.
 pub fn grade(
     grader: &Arc<Grader>,
     stages: Vec<StageNumber>,

@@ -53,8 +53,8 @@ fn unpack(kit: &Path, packages: &[Package], file: &Path) -> Result<Slot> {
     let mut taken = sources::take(&Source::Zip(file.to_owned()), packages, &manifest)?;
     for package in packages {
         if let Some(why) = taken.refused.get(&package.name) {
-            // Makes the build of this package fail and print the reason, because the grader does not build the package,
-            // either.
+            // The grader refuses to build this package. Here, the package is replaced with one whose build fails and
+            // prints the reason.
             let program = format!("compile_error!({why:?});\nfn main() {{}}\n").into_bytes();
             taken.files.retain(|path, _| !path.starts_with(&package.folder));
             taken.files.insert(package.folder.join("src/main.rs"), program.clone());

@@ -114,7 +114,7 @@ fn check_again(kit: &Path, target: Option<Target>, all: bool) -> Result<Option<S
     Ok(first)
 }
 
-/// Reports every change below `labs/` and `common/` until the watcher is dropped.
+/// Reports every change under `labs/` and `common/` until the watcher is dropped.
 fn watch(kit: &Path, poll: bool, events: Sender<Event>) -> Result<Box<dyn Watcher>> {
     let report = move |change: notify::Result<notify::Event>| {
         // Access events are ignored, because reading a file does not change it.

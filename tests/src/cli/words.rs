@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::target::is_number;
 
-/// Returns the words in a form that clap supports, or `None` if clap has rejected them for another reason.
+/// Returns the command line with its short form written out, or `None` if it contains no short form.
 pub fn written_out(words: &[OsString], refused: &clap::Error) -> Option<Vec<OsString>> {
     let mut words = words.to_vec();
     // A lab or a stage without a command means `cargo lab check`.

@@ -21,7 +21,7 @@ pub struct Writers {
     /// Also writes pages to this folder: index.html for you and a page for each student in students/
     #[arg(long, value_name = "FOLDER")]
     html: Option<PathBuf>,
-    /// How much students see of their reports
+    /// How much of their reports students see
     #[arg(long, value_enum, default_value_t)]
     detail: Detail,
     /// Shows which students' points differ from those in this earlier record and why

@@ -12,7 +12,8 @@ pub struct Checker {
     state: State,
     /// The number of entries that have been read.
     read: usize,
-    /// The numbers of the messages from each sender in each room, in order.
+    /// The messages from each sender in each room, in the order of sending. A message is stored as its number in the
+    /// record.
     sent: HashMap<(usize, usize), Vec<usize>>,
     texts: HashMap<String, usize>,
     /// The announcement of each person's arrival in or departure from each room. The flag is true for an arrival.
@@ -36,7 +37,7 @@ impl Checker {
         Self { state, read: 0, sent, texts, announcements, names, found: None }
     }
 
-    /// Returns the connected people who are not yet certain to be members.
+    /// Returns the connected people who are not yet known to be members.
     pub fn unsure(&self) -> Vec<usize> {
         self.state.unsure()
     }

@@ -26,7 +26,7 @@ pub struct Game {
 /// How long a game may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The silence after which no more messages are expected.
+    /// If a server that is not busy is silent for longer than this, no more messages are expected.
     pub patience: Duration,
     /// The additional time for the whole plan.
     pub limit: Duration,
@@ -42,7 +42,7 @@ pub fn game(
     patience: Duration,
     progress: &dyn Fn(usize),
 ) -> Check<Game> {
-    let client = Runnable::Missing(Failure::Grader("a crowd does not run a client".into()));
+    let client = Runnable::Missing(Failure::Grader("a simulated crowd starts no clients".into()));
     let harness = Harness::new(server.clone(), client, plan.seed);
     let limit = Duration::from_mins(2);
     let game = game_of(&harness, plan, &Limits { patience, limit }, progress);

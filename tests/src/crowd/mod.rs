@@ -11,16 +11,16 @@
 //! a sent message is written before its first byte is sent. The entry for a received message is written after its last
 //! byte has arrived. The server may process a message at any time between these two entries.
 //!
-//! - **Members.** A person is certain to be a member of a room once the person has received a message that only members
+//! - **Members.** A person is known to be a member of a room once the person has received a message that only members
 //!   get. In wire formats 2 and 4, only the announcement that the person has joined proves this; in wire formats 1 and
 //!   3, any chat message does. In wire formats 1 and 3, the others send special chat messages, called probes, until one
 //!   reaches the newcomer, because a server may send the welcome message just before it adds the newcomer to its list.
-//!   A membership is no longer certain once the person begins to leave, by whatever means.
-//! - **Nothing is lost.** A member who stays gets every message that is sent after the membership has become certain. A
-//!   member who leaves may miss the last messages, but no earlier ones: if a later message from the same sender has
-//!   arrived, all earlier messages must have arrived. Missing messages are detected during a quiet period, in which
-//!   nobody does anything. The player waits until nothing is missing, or until nothing has arrived for a while and the
-//!   server is not busy.
+//!   Once the person begins to leave, in whatever way, the person is no longer known to be a member.
+//! - **Nothing is lost.** A member who stays must get every message that is sent after this person is known to be a
+//!   member. A member who leaves may miss the last messages, but no earlier ones: if a later message from the same
+//!   sender has arrived, all earlier messages must have arrived. Missing messages are detected during a quiet period,
+//!   in which nobody does anything. The player waits until nothing is missing, or until nothing has arrived for a while
+//!   and the server is not busy.
 //! - **Senders that disconnect abruptly.** If a sender disconnects without leaving properly, a missing message counts
 //!   as lost only if some member got it, because a reset destroys the bytes that the server has not read. If one member
 //!   got the message, all members must get it. If servers in this wire format announce who leaves, the server must do

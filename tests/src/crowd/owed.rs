@@ -99,8 +99,9 @@ impl State {
         !matches!(self.people[item.who].left, Some(Way::Closes | Way::Resets))
     }
 
-    /// Returns true if the server must broadcast a message, because the sender stayed or left properly, because the
-    /// message announces that the sender left, or because someone got it.
+    /// Returns true if the server must broadcast a message. This requires that the sender was a member and that at
+    /// least one of these is true: the sender stayed or left properly, the message announces that the sender left, or
+    /// somebody has received the message.
     fn must_come(&self, item: &Item, number: usize) -> bool {
         let sender = &self.people[item.who];
         let has_vanished = !self.is_polite(item);

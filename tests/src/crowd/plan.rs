@@ -97,7 +97,7 @@ const WORDS: [&str; 16] = [
 /// On average, one out of this many message texts is long.
 const LONG_ONE_OF: u32 = 24;
 
-/// The length of a long message text, in bytes. Such a text does not fit into the buffers of the original programs.
+/// The length of a long message text, in bytes. A text this long is too large for the original programs' buffers.
 const LONG: std::ops::Range<usize> = 1000..5000;
 
 impl Plan {

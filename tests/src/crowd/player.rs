@@ -19,13 +19,13 @@ use crate::crowd::wire::{self, Heard};
 /// The pause between the pieces of a message.
 const BETWEEN_PIECES: Duration = Duration::from_millis(2);
 
-/// The interval between two probes for people who are not yet certain to be members.
+/// The interval between two probes for people who are not yet known to be members.
 const CALL: Duration = Duration::from_millis(10);
 
 /// The prefix of each probe. No message text in a plan begins with it.
 const CALLED: &str = "call-";
 
-/// A plan may take this many times as long as all of its pauses together, because the computer may be busy.
+/// The pauses of a plan may take this many times as long as planned, because the computer may be busy.
 const SLOW: u32 = 20;
 
 /// The outcome of running a plan.

@@ -72,7 +72,7 @@ pub enum What {
     Sends(usize),
     /// The person begins to leave a room but stays connected.
     Exits(usize),
-    /// The person begins to leave for good.
+    /// The person begins to leave the chat.
     Leaves(Way),
     /// The person has received this message, which consisted of these bytes.
     Got(Heard, Vec<u8>),
@@ -104,7 +104,7 @@ impl Record {
         self.entries.push(Entry { at, who, what });
     }
 
-    /// Adds a message and the entry that records its sending.
+    /// Adds a message and the entry that records that it was sent.
     pub fn send(&mut self, at: Duration, mut item: Item) {
         item.at = self.entries.len();
         self.add(at, item.who, What::Sends(self.items.len()));

@@ -80,7 +80,8 @@ pub fn shrink(
     let Some(game) = game else {
         return Shrunk { plan: plan.clone(), game: first, returned: false, runs };
     };
-    // If the patience is short, a late message is considered lost. But the reported violation must be certain.
+    // If a search waits only a short time for messages, a late message is considered lost. But the reported violation
+    // must be certain.
     let is_certain = game.played.violation.as_ref().is_some_and(|found| found.entry.is_some());
     if is_certain {
         return Shrunk { plan: smallest, game, returned: true, runs };

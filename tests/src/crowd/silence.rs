@@ -29,12 +29,13 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Starts to measure the silence.
+    /// Starts to measure how long nothing happens.
     pub fn begin() -> Self {
         Self { idle: Duration::ZERO, busy: Duration::ZERO, looked: Instant::now() }
     }
 
-    /// Checks the silence again. Returns whether it has lasted so long that no more messages are expected.
+    /// Adds the time since the last check. Returns whether nothing has happened for so long that no more messages are
+    /// expected.
     pub fn is_over(&mut self, manner: &Manner) -> bool {
         let now = Instant::now();
         let passed = (now - self.looked).min(LOOK);

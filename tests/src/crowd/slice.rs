@@ -16,7 +16,7 @@ const BEFORE_CLOSED: usize = 4;
 
 /// The messages that are relevant to a violation.
 pub struct Slice {
-    /// The events for the ladder.
+    /// The events that the ladder diagram in the report shows.
     pub events: Vec<Event>,
     /// The wrong or missing bytes.
     pub evidence: Evidence,

@@ -123,7 +123,7 @@ impl Grader {
         self
     }
 
-    /// Makes the grader use programs of an author that have already been built.
+    /// Gives the grader an author's programs that have already been built, so that it does not build them.
     #[must_use]
     pub fn with_programs(mut self, author: Author, built: Built) -> Self {
         let programs = match author {

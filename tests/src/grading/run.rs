@@ -45,7 +45,7 @@ impl Outcome {
         Self { result, journal, programs: Vec::new(), seed, took: Duration::ZERO }
     }
 
-    /// Returns whether the machine is too slow to grade programs, given that the programs in this run are correct.
+    /// Returns whether the machine is too slow to grade programs, assuming that the programs in this run are correct.
     pub fn is_slow(&self) -> bool {
         self.took > SLOW
     }

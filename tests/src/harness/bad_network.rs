@@ -1,4 +1,5 @@
-//! A network between one client and the server. At first it passes on everything at once; a script can make it worse.
+//! A network between one client and the server. At first, the network passes on everything at once. A script can make
+//! the network cause trouble, for example delays.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -23,7 +24,8 @@ const LONG: Duration = Duration::from_mins(1);
 pub struct BadNetwork {
     address: SocketAddr,
     troubles: Sender<Trouble>,
-    /// The relay notices when a byte arrives here or this end is closed. This field is dropped after `troubles`.
+    /// Wakes the relay: the relay notices when a byte is written to this socket and when this socket is closed. This
+    /// field is dropped after `troubles`.
     wakes: UnixStream,
 }
 
@@ -33,7 +35,7 @@ impl BadNetwork {
         self.address
     }
 
-    /// Makes this trouble from now on.
+    /// From now on, makes the network cause this trouble, and no other.
     ///
     /// # Errors
     /// Returns an error if the relay has ended.
@@ -85,13 +87,13 @@ fn passes_on(
             Err(TryRecvError::Empty) => {}
         }
         let due = relay.work(&mut |event| notes.add(&mut passed, event.what));
-        // A report shows what was passed on piece by piece as one message.
+        // If data was passed on in several pieces, a report shows all of it as one message.
         for way in Way::BOTH.into_iter().filter(|way| !relay.has_more(*way)) {
             notes.add_passed(&mut passed, way);
         }
         let until = Instant::now() + LONG;
         relay.wait(&[woken.as_fd()], due.map_or(until, |due| due.min(until)))?;
-        // One byte for each trouble: the next one is taken in the next round.
+        // There is one byte for each change of the trouble. Another change is made in the next round.
         let _ = (&*woken).read(&mut [0]);
     }
 }

@@ -17,7 +17,7 @@ const WIDEST: usize = 20;
 /// The minimum length of a word. A shorter word, such as the `am` of a clock, may occur in a message by chance.
 const SHORTEST: usize = 3;
 
-/// Finds messages with a decoration in one state of a screen.
+/// Finds decorations in front of messages on a screen, as long as the screen does not change.
 pub struct Decorations<'a> {
     journal: &'a Journal,
     /// The words that have been typed or sent so far. The words are collected only when needed, because few lines need
@@ -26,7 +26,7 @@ pub struct Decorations<'a> {
 }
 
 impl<'a> Decorations<'a> {
-    /// Prepares to find decorations in the run that this journal records.
+    /// Creates a finder of decorations for the run that this journal records.
     pub fn new(journal: &'a Journal) -> Self {
         Self { journal, words: OnceCell::new() }
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::{Decorations, looks_like};
     use crate::journal::{EventKind, Journal, Wire};
 
-    /// Returns the decoration before the message, in a run in which bob and Zoë have already spoken.
+    /// Returns the decoration in front of the message. The run is one in which bob and Zoë have already spoken.
     fn before<'a>(shown: &'a str, message: &str) -> Option<&'a str> {
         let journal = Journal::default();
         let sent = |text: &str| {

@@ -72,7 +72,7 @@ pub fn annotations(submission: &Submission) -> String {
     }
     for lab in submission.labs.iter().take(MOST - 1) {
         let rows = seen_of(lab);
-        // An annotation is an error, and a lab without its bonus stages is no error.
+        // Each annotation reports an error. A failed bonus stage is not an error, so it gets no annotation.
         let failed = |row: &&Row| row.verdict == Verdict::Failed && !row.is_bonus;
         if let Some(row) = rows.iter().find(failed) {
             let count = rows.iter().filter(failed).count();

@@ -27,7 +27,7 @@ use crate::system::program::Runnable;
 /// The number of open files that a process needs in addition to one per connection.
 const OTHER_FILES: u64 = 64;
 
-/// The highest limit on open files that this command sets. A higher limit would slow down programs that close every
+/// The highest open-file limit that this command sets. A higher limit would slow down programs that close every
 /// possible file descriptor.
 const MOST_FILES: u64 = 1 << 20;
 
@@ -69,7 +69,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<bool> {
     Ok(results.faults.iter().all(|fault| fault.is_unwritten))
 }
 
-/// Raises the limit of open files as far as the plan needs, and makes Ctrl-C end everything that was started.
+/// Raises the limit on open files as far as the plan requires, and makes Ctrl-C kill every process that was started.
 ///
 /// # Errors
 /// Returns an error if the machine allows too few open files.
@@ -77,7 +77,7 @@ pub fn prepare(plan: &Plan) -> Result<()> {
     let people = plan.measurements.iter().map(|one| one.people()).max().unwrap_or(0);
     allow_connections(people)?;
     ctrlc::set_handler(|| {
-        // From now on, no server is started, and those that run are ended.
+        // From now on, no server is started, and the running servers are killed.
         orphans::no_more();
         orphans::end_all();
         process::exit(130);

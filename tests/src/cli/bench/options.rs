@@ -21,7 +21,7 @@ pub struct Options {
     /// Measures only these parts. Default: all parts
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     pub(super) only: Vec<Part>,
-    /// Also measures this server, in any language; see `cargo lab check --help`. May be repeated
+    /// Also measures this server, which can be in any language; see `cargo lab check --help`. May be repeated
     #[arg(long, value_name = "CMD", value_parser = check::command)]
     pub(super) server: Vec<String>,
     /// Leaves out your server

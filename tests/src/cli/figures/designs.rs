@@ -1,7 +1,7 @@
-//! The figures of the chapter about speed: four designs of the server of lab 1, compared.
+//! The figures for the chapter about speed: a comparison of four designs for the lab 1 server.
 //!
-//! The designs are measured only on request, because the values differ in every run and need a quiet machine. The table
-//! and the plot are made from the values in a file.
+//! The designs are measured only on request, because the values differ from run to run and the measurement needs a
+//! quiet machine. The table and the plot are made from the values in a file.
 
 use std::fmt::Write;
 use std::fs;
@@ -16,16 +16,16 @@ use crate::bench::results::{Quantity, RELAY, Results, Series};
 use crate::report::bench::{of_rounds, value};
 use crate::report::plot;
 
-/// A design of the server of lab 1.
+/// A design for the lab 1 server.
 pub struct Design {
-    /// The name in the figures.
+    /// The name that the figures use for this design.
     pub name: &'static str,
-    /// The folder with the server, in the same folders as in a kit, or none for the finished server.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux can measure"))]
+    /// The folder that contains the server's files, arranged as in a kit's `labs/`, or `None` for the finished server.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "measuring needs Linux"))]
     pub folder: Option<&'static str>,
 }
 
-/// The design that stops delivering if people do not read. All others must go on.
+/// The design that stops delivering messages if some people do not read. All others must continue to deliver them.
 const STALLS: Design =
     Design { name: "lock and write", folder: Some("tests/kit/designs/lab1-lock-and-write") };
 
@@ -49,8 +49,8 @@ const TIME: Duration = Duration::from_secs(1);
 /// The maximum number of people in the measurements.
 const PEOPLE: usize = 1000;
 
-/// The number of people who read beside people who do not. With more of them, a slow server could not send enough to
-/// those who do not read.
+/// The number of people who read in a measurement in which others do not read. With more readers, a slow server could
+/// not send the others enough bytes to notice that they do not read.
 const BESIDE: usize = 10;
 
 /// Returns what is measured.
@@ -101,7 +101,10 @@ fn check(results: &Results) -> Result<()> {
         ensure!(servers == names().collect::<Vec<_>>(), "{id}: the servers are {servers:?}");
         for Series { server, values } in series {
             let (count, rounds) = (values.len(), results.rounds);
-            ensure!(count == rounds, "{id}: «{server}» has {count} values for {rounds} rounds");
+            ensure!(
+                count == rounds,
+                "{id}: the number of values for «{server}» is {count}, not {rounds}"
+            );
             let must_stall = id.starts_with("deaf-") && server == STALLS.name;
             let is_right = |value: &Option<f64>| value.is_none() == must_stall;
             ensure!(values.iter().all(is_right), "{id}: «{server}» has the values {values:?}");
@@ -168,7 +171,10 @@ mod tests {
             assert!(error.contains(why), "{error}");
         };
         is_refused(|results| results.lab = 2, "it is about lab 2");
-        is_refused(|results| results.rounds = 2, "rate-1x100: «relay» has 1 values for 2 rounds");
+        is_refused(
+            |results| results.rounds = 2,
+            "rate-1x100: the number of values for «relay» is 1, not 2",
+        );
         is_refused(|results| results.remove("channels"), "rate-1x100: the servers are");
         let missing = |results: &mut Results| results.quantities[4].series[4].values[0] = None;
         is_refused(missing, "latency-p50: «event loop» has the values [None]");

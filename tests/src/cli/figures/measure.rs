@@ -1,4 +1,4 @@
-//! Measures the designs of the chapter about speed. Needs Linux, as the benchmark does.
+//! Measures the designs in the chapter about speed. Needs Linux, as the benchmark does.
 
 use std::fs;
 use std::path::Path;

@@ -14,7 +14,7 @@ use crate::journal::terminal::Terminal;
 pub const ALICE: usize = 0;
 pub const BOB: usize = 1;
 pub const CAROL: usize = 2;
-/// The number of the server's screen. It differs from every person's number.
+/// The number of the server's screen. No person has this number.
 pub const SERVER: usize = 3;
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
@@ -39,7 +39,7 @@ pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static s
     Line { who, types, then, sees }
 }
 
-/// The moments at which the chat can pause.
+/// The points in the chat at which it can pause.
 pub enum Moment {
     /// Before a line is typed and at the end.
     Line,

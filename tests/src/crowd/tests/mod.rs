@@ -43,7 +43,7 @@ fn a_member_that_leaves_may_miss_the_end_but_nothing_in_the_middle() {
         }
         story.ends(expected);
     }
-    // A newcomer may or may not get a message that was sent before the membership was certain.
+    // A newcomer may or may not get a message that was sent before the newcomer was known to be a member.
     for gets_it in [false, true] {
         let mut story = Story::rooms();
         story.asks(CID);
