@@ -14,7 +14,7 @@ FOLDER, START = sys.argv[1], sys.argv[2:]
 SUFFIX = ".exe" if os.path.exists(f"{FOLDER}/solution1-server.exe") else ""
 # The time limit for each wait, in seconds. Only a program that hangs reaches this limit.
 LIMIT = 20
-# The programs to kill after a talk. If the talk fails, some of them are still running.
+# The programs to kill after each test. If the test fails, some of these programs are still running.
 running = []
 
 
@@ -72,7 +72,7 @@ class Peer(Feed):
         self.socket.sendall(data)
 
     def closes(self):
-        # Without the shutdown, the connection would stay open until the reading thread's `recv` returns.
+        # Without the shutdown, the connection would stay open until the reading thread's `recv` returned.
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "A header of 10 digits says that 9999999999 bytes follow. Only 5 bytes follow.\n\
-         A server believes the header: it first reserves memory for the payload and\n\
-         then reads. What happens?",
-        &["the memory is reserved, and the read waits", "the memory is refused"],
+         A server trusts the header: it first reserves memory for the payload and then\n\
+         reads the payload. What happens?",
+        &["the memory is reserved, and the read waits", "the memory cannot be reserved"],
     );
     prediction.compare(
         run(),

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 fn run() -> io::Result<u64> {
     let (mut client, server) = loopback::connection()?;
     drop(server);
-    say!("The client read {} bytes: the end of the stream.", client.read(&mut [0])?);
+    say!("The client read {} bytes, which means the end of the stream.", client.read(&mut [0])?);
     for number in 1..=LIMIT {
         match client.write(b"x") {
             Ok(n) if number <= 5 => say!("Write {number}: {n} byte was accepted."),

@@ -11,7 +11,7 @@ use std::time::Duration;
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "A server listens but does not call accept. 200 clients try to connect, one\n\
-         after another. How many of them are connected?",
+         after another. How many of the clients are connected?",
         &[],
     );
     prediction.compare(

@@ -19,10 +19,10 @@ fn main() -> ExitCode {
     prediction.compare(
         run(),
         "The system accepts a large message piece by piece, and a piece of the other\n\
-         thread's message can be sent between two pieces. No rule protects small\n\
-         messages, either, even if none of them were torn. So give each connection one\n\
-         writer, or hold a lock while a message is sent.\n\
-         Source: send(2); POSIX.1-2017, section 2.9.7, which protects only files.\n\
+         thread's message can be sent between two pieces. Even if no small message was\n\
+         torn apart, no rule guarantees that small messages stay whole. So give each\n\
+         connection one writer, or hold a lock while a message is sent.\n\
+         Source: send(2); POSIX.1-2017, section 2.9.7: only file operations are atomic.\n\
          Chapter: docs/src/sockets.md#threads-and-sockets",
     )
 }
@@ -37,7 +37,7 @@ fn run() -> io::Result<char> {
 }
 
 /// Has two threads send at the same time: one sends only the letter a, and the other sends only b. Returns how many
-/// times the letter changes inside a message.
+/// times, within a message, an `a` is followed by a `b` or a `b` by an `a`.
 fn send(size: usize, messages: usize) -> io::Result<usize> {
     let (client, mut server) = loopback::connection()?;
     let client = Arc::new(client);

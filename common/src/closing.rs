@@ -37,7 +37,7 @@ const MAX_LINGERING: usize = 1000;
 pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
     let mut sender = &*stream;
     if sender.write_all(reason).and_then(|()| stream.shutdown(Shutdown::Write)).is_ok() {
-        // If no thread can be started, the reason usually arrives anyway.
+        // Even if no thread can be started to drain the stream, the peer usually receives `reason`.
         let _ = thread::Builder::new().spawn(move || drain(&stream));
     }
 }

@@ -6,7 +6,7 @@
 //! | [`serve`](mod@serve) | the accept loop: one thread per client, up to a limit     |
 //! | [`messages`] | splitting the byte stream of labs 1 and 2 into messages           |
 //! | [`timed`]    | reading messages with a time limit                                |
-//! | [`outbox`]   | sending to many peers without being blocked by one of them        |
+//! | [`outbox`]   | sending to many peers without being blocked by any of them        |
 //! | [`closing`]  | closing without losing the last bytes; Ctrl-C                     |
 //!
 //! In each lab, this crate provides what the earlier labs have taught. The crate does not depend on any lab. Its

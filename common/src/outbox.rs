@@ -1,9 +1,9 @@
-//! The sending side of a connection, for a thread that must never wait.
+//! The sending side of a connection, for a thread that must never block.
 //!
 //! A blocking write to a peer that does not read may never return, so it would hold up a whole broadcast. Instead, an
-//! [`Outbox`] gathers bytes and sends all of them with one `send` that does not wait. Sending fifty messages with one
-//! `send` takes hardly longer than sending one message. Bytes that the socket does not accept are added to a backlog,
-//! which a thread sends.
+//! [`Outbox`] gathers bytes and sends all of them with one `send` that does not block. Sending fifty messages with one
+//! `send` takes hardly any longer than sending one message. Bytes that the socket does not accept are added to a
+//! backlog, which a thread sends.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
@@ -124,8 +124,8 @@ impl Outbox {
         Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: Arc::default() }
     }
 
-    /// Like [`Outbox::new`], but sends with `send`, which must not wait. `send` returns how many bytes the socket has
-    /// accepted, starting with the first byte. The outbox calls `send` again for the rest until `send` returns 0: after
+    /// Like [`Outbox::new`], but sends with `send`, which must not block. `send` returns how many bytes, counted from
+    /// the first one, the socket has accepted. The outbox calls `send` again for the rest until `send` returns 0: after
     /// a short write, the socket may still accept more bytes. If `send` returns an error, the peer is disconnected.
     pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
         let mut outbox = Self::new(stream);
@@ -163,7 +163,7 @@ impl Outbox {
         self.gathered = pieces;
     }
 
-    /// Returns an error if the peer must be disconnected. The error contains the reason if it should be logged.
+    /// Returns an error if the peer must be disconnected. If the reason should be logged, the error contains it.
     fn send_or_queue(&self, pieces: &[Bytes]) -> Result<(), Option<&'static str>> {
         let mut backlog = self.backlog.lock();
         if backlog.gone {
@@ -201,7 +201,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Returns how many of the pieces' bytes the socket has accepted.
+    /// Returns how many bytes of the pieces the socket has accepted.
     fn send(&self, pieces: &[Bytes]) -> io::Result<usize> {
         let Some(own_send) = self.send else {
             let mut slices = [IoSlice::new(&[]); MAX_PIECES];
@@ -292,11 +292,11 @@ fn may_try_again(error: &io::Error) -> bool {
 }
 
 // ANCHOR: send-now
-/// Sends once, without waiting. Returns how many bytes the socket has accepted, starting with the first byte.
+/// Sends once, without blocking. Returns how many bytes, counted from the first one, the socket has accepted.
 ///
 /// # Errors
 /// Returns [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS
-/// accepts the flag but waits anyway, and Windows has no such flag. Any other error means that the connection is lost.
+/// accepts the flag but blocks anyway, and Windows has no such flag. Any other error means that the connection is lost.
 pub fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     send_slices(stream, &[IoSlice::new(bytes)])
 }

@@ -16,8 +16,8 @@ use proptest::sample::Index;
 /// The length of the silence that ends a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// The points at which the text is split. Each has a position in the text, a flag that moves the point to just before
-/// the next newline, and a pause in microseconds.
+/// The points at which the text is split. Each has a position in the text, a flag that says whether to move the point
+/// to just before the next newline, and a pause in microseconds.
 type Cuts = Vec<(Index, bool, u64)>;
 
 /// Limits the number of cases, because each case needs a connection and some time.
@@ -82,7 +82,7 @@ fn written(lines: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Sends each message in one piece, after the previous one has been received and a pause has passed.
+/// Sends each message in one piece. Waits until it has been received and then pauses before sending the next message.
 fn one_by_one(sent: Vec<(String, u64)>, read: fn(&TcpStream) -> Messages<'_>) -> Vec<String> {
     let (mut peer, stream) = connection();
     let (received, was_received) = mpsc::channel();
@@ -115,7 +115,7 @@ proptest! {
         let text = written(&lines) + "quit";
         let sender = thread::spawn(move || send(&mut peer, &text, &cuts));
         let received = receive_all(&mut Messages::new(&stream, &()));
-        // If the first line took too long, silence may have split the first message.
+        // If sending the first line took too long, the receiver may have taken a pause for the end of that message.
         prop_assume!(sender.join().unwrap() < SILENCE);
         lines.push("quit".to_owned());
         prop_assert_eq!(received, lines);

@@ -113,8 +113,8 @@ fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, 
 fn an_original_client_is_recognized_by_its_first_message() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
-    // Each message after the first ends with the last byte that one `recv` returns. The reader does not wait for the
-    // bytes of the next `recv`.
+    // Each message after the first ends where the bytes of one `recv` end. The reader does not wait for the bytes of
+    // the next `recv`.
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
     let begin = Instant::now();
     receive_each(&mut messages, &mut peer, &[("one", &["one"][..]); 20]);
@@ -146,7 +146,7 @@ fn the_first_message_of_a_trickling_client_ends_after_a_second() {
     });
     let begin = Instant::now();
     let first = messages.receive().unwrap().unwrap();
-    // On a machine that is busy for 50 ms, silence may end the message earlier.
+    // If the machine is busy for 50 ms, the reader may take this pause for the end of the message.
     assert!(begin.elapsed() < Duration::from_secs(5) && first.len() < 1000, "{first}");
     drop(stream);
     trickler.join().unwrap();
@@ -278,7 +278,7 @@ fn a_handshake_has_a_limit_even_for_a_trickling_client() {
         }
     });
     let begin = Instant::now();
-    // On a machine that is busy for 50 ms, silence may end the nickname.
+    // If the machine is busy for 50 ms, the reader may take this pause for the end of the nickname.
     if let Err(error) = messages.handshake(Some(limit)) {
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(begin.elapsed() >= limit);

@@ -58,7 +58,7 @@ fn wait_for_holders(holders: usize, stream: &Weak<TcpStream>) {
 
 fn read_all(mut peer: TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
-    // A disconnected peer might see a reset instead of the end; only the bytes before the reset matter.
+    // A disconnected peer might see a reset instead of the end of the stream; only the bytes before the reset matter.
     let _ = peer.read_to_end(&mut all);
     all
 }

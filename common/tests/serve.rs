@@ -85,7 +85,7 @@ impl Drop for Running {
     }
 }
 
-/// Runs the server that the next test starts.
+/// Not a test, but the server that the next test starts as a separate process.
 #[test]
 #[ignore = "never ends"]
 fn serves_with_few_descriptors() {

@@ -52,7 +52,7 @@ pub fn log(line: &str) {
     print_line(&printable(line));
 }
 
-/// Like [`log`], but for several lines. Printing several lines together takes hardly longer than printing one line.
+/// Like [`log`], but for several lines. Printing several lines together takes hardly any longer than printing one.
 pub fn log_all(lines: &[impl AsRef<str>]) {
     let mut text = String::new();
     for line in lines {

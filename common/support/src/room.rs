@@ -38,7 +38,8 @@ pub trait Event: Send + 'static {
 /// Receives a notification when bytes have been read from a connection and when its thread is about to wait for more
 /// bytes. [`Room`] implements this trait. The implementation for `()` does nothing.
 pub trait Gather {
-    /// Begins to gather events. Called when bytes have been read, because they may contain several events.
+    /// Begins to gather events. Called after bytes have been read: these bytes may contain several events, which can
+    /// then reach the room together.
     fn gather(&self);
 
     /// Hands the gathered events over to the room. Called when the thread is about to wait for its client.
@@ -125,8 +126,8 @@ impl<E: Event> Room<E> {
     }
 
     /// Sends an event to the room. While bytes that arrived together are being processed (see [`Gather`]), events are
-    /// gathered. All gathered events reach the room together, at the latest when this connection's thread waits for its
-    /// client again.
+    /// gathered. All gathered events reach the room together, before this connection's thread waits for its client
+    /// again.
     ///
     /// # Errors
     /// Returns an error if the room is gone.
@@ -145,7 +146,7 @@ impl<E: Event> Room<E> {
         Ok(())
     }
 
-    /// Sends an event to the room immediately, after the events that were gathered before.
+    /// Adds an event to the gathered events and hands all of them over to the room immediately.
     ///
     /// # Errors
     /// Returns an error if the room is gone.

@@ -16,7 +16,7 @@ fn harmless_text_is_unchanged() {
     }
 }
 
-/// The fuzzer has found this: only the uppercase `ẞ` was a letter of its own.
+/// The fuzzer found this case: the uppercase `ẞ` did not count as the same letter as `ß`.
 #[test]
 fn names_that_differ_in_case_are_the_same() {
     for [one, other] in [["STRAẞE", "straße"], ["STRAẞE", "strasse"], ["ﬃ", "FFI"], ["ς", "Σ"]]

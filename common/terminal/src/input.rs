@@ -19,8 +19,8 @@ const MAX_LINE: usize = MAX_MESSAGE - 1024;
 /// The text that is printed when a line is too long for a message.
 pub const TOO_LONG: &str = "That line is too long for one message; it was not sent";
 
-/// The maximum total length, in bytes, of the lines that wait for the program. When the lines reach this limit, nothing
-/// more is read from a pipe until there is space again.
+/// The maximum total length, in bytes, of the lines that are waiting for the program. When the lines reach this limit,
+/// nothing more is read from a pipe until there is space again.
 const MAX_WAITING: usize = 1024 * 1024;
 
 /// The text that is printed when there is no space for a typed line.
@@ -79,7 +79,7 @@ fn read_plainly() -> Typed {
         Ok(1..) if line.len() < limit || line.ends_with(b"\n") => {
             typed(&String::from_utf8_lossy(&line))
         }
-        // The rest of the line is discarded, because an endless line must not fill the memory.
+        // The rest of the line is discarded, because an endless line must not use up all memory.
         Ok(1..) if stdin.skip_until(b'\n').is_ok() => Typed::TooLong,
         _ => Typed::End,
     }
@@ -95,9 +95,10 @@ fn typed(line: &str) -> Typed {
     }
 }
 
-/// The lines that wait for the program. One thread reads and adds the lines, and the program's own thread removes them.
+/// The lines that are waiting for the program. One thread reads and adds the lines, and the thread that calls
+/// `Terminal::read_line` removes them.
 pub struct Input {
-    /// The word that a person types to leave.
+    /// The quit command: the word that a person types to leave.
     word: &'static str,
     /// Whether the input is a terminal rather than a pipe.
     is_terminal: bool,
@@ -112,7 +113,7 @@ struct State {
     bytes: usize,
     /// The number of times the program has asked for a line.
     asked: usize,
-    /// The value of `asked` when the program received the word for leaving.
+    /// The value of `asked` when the program received the quit command.
     asked_word: usize,
     /// Whether the program has received a line but has not yet asked for the next one.
     is_busy: bool,
@@ -134,8 +135,8 @@ enum End {
 }
 
 impl State {
-    /// Returns whether the program knows that the user is leaving. If the user has typed the word for leaving, it
-    /// is the last of the `lines`.
+    /// Returns whether the program knows that the user is leaving. If the user has typed the quit command, it is the
+    /// last of the `lines`.
     fn is_known(&self) -> bool {
         if self.end.is_some() { self.is_told } else { self.lines.is_empty() }
     }
@@ -170,7 +171,7 @@ impl Input {
     /// Adds a line that was typed. If the input is a pipe, this function waits until there is space for the line.
     pub fn push(&self, line: String) {
         let mut state = self.state();
-        // The word for leaving is always accepted.
+        // The quit command is always accepted.
         let is_too_much = |state: &State| {
             state.bytes + line.len() > MAX_WAITING
                 && !self.is_word(&line)

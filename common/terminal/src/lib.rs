@@ -46,7 +46,7 @@ const SILENTLY: Duration = Duration::from_secs(1);
 /// Whether `main` has panicked, which stops the program.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// The reading side, which returns the lines that the user types. [`Terminal::screen`] returns the writing side.
+/// The input side, which returns the lines that the user types. [`Terminal::screen`] returns the output side.
 ///
 /// ```no_run
 /// use terminal::Terminal;
@@ -69,7 +69,7 @@ pub struct Terminal {
     typed: Instant,
 }
 
-/// The writing side, which shows messages that arrive. Clones write to the same terminal.
+/// The output side, which shows incoming messages. Clones write to the same terminal.
 #[derive(Clone)]
 pub struct Screen {
     /// The channel to the thread that passes pieces of output to rustyline, which shows them while a line is being
@@ -144,7 +144,7 @@ impl Terminal {
 
     /// Asks a question in green and repeats it until the answer is neither blank nor longer than 256 bytes. Returns
     /// `None` if the user leaves instead, or if [`Terminal::screen`] or [`Terminal::read_line`] has already been
-    /// called. After the answer, lines are read before the program asks for them.
+    /// called. After the user has answered, a thread reads lines before the program asks for them.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         let mut reader = self.reader.take()?;
         self.input.set_asking(true);
@@ -211,8 +211,8 @@ impl Terminal {
         self.screen.waiting_for(what)
     }
 
-    /// Returns the writing side, for the receiving thread. After this call, lines are read before the program asks for
-    /// them.
+    /// Returns the output side, for the receiving thread. After this call, a thread reads lines before the program asks
+    /// for them.
     pub fn screen(&mut self) -> Screen {
         self.read_ahead();
         self.screen.clone()
@@ -221,8 +221,8 @@ impl Terminal {
     /// Leaves the chat: sends the `last_words`, shuts down the sending side of `stream`, and gives the server time to
     /// close its side, all within a second. Then exits with status 0.
     pub fn leave(&self, stream: &TcpStream, last_words: &[u8]) -> ! {
-        // Sets the flag before sending the last words, because the server can close the connection as soon as it
-        // receives these words.
+        // Sets the flag before sending the final message, because the server can close the connection as soon as it
+        // receives this message.
         self.screen.left.store(true, Ordering::SeqCst);
         self.input.leaves();
         let end = Instant::now() + LINGER;
@@ -339,8 +339,8 @@ impl Screen {
             let _ = self.ending.set(message.clone());
             self.interrupt_editor();
         } else {
-            // `fail` takes the input away. The reading thread must not conclude that the user is leaving, because
-            // `main` would then exit with status 0 before the message is printed.
+            // `fail` ends the input of the reading thread. This thread must not conclude that the user is leaving,
+            // because `main` would then exit with status 0 before the message is printed.
             let _ = self.ending.set(String::new());
         }
         fail(&message)

@@ -21,7 +21,7 @@ mod unix {
         }
     }
 
-    /// Sets the mode for the time between two lines, when the editor is not reading. Keys that are pressed during this
+    /// Sets the mode that applies between two lines, while the editor is not reading. Keys that are pressed during this
     /// time are not shown twice. All of these keys, including Ctrl-D and Ctrl-C, are kept for the next line.
     pub fn quieten() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
@@ -32,7 +32,7 @@ mod unix {
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &quiet);
     }
 
-    /// Sets the mode for the time when no lines are being read.
+    /// Sets the mode that applies while no lines are being read.
     pub fn unquieten() {
         let Some(mode) = MODE.get().and_then(|mode| mode.lock().ok()) else { return };
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &mode);

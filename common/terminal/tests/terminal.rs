@@ -99,8 +99,8 @@ fn ask() {
     }
 }
 
-/// Ends as a client does whose server closes the connection just after the start, when the reading thread may not have
-/// begun to read.
+/// Ends like a client whose server closes the connection just after the client has started, possibly before the reading
+/// thread has begun to read.
 fn end_at_once() {
     let mut terminal = Terminal::open("quit").unwrap();
     let screen = terminal.screen();
@@ -109,7 +109,7 @@ fn end_at_once() {
     process::exit(3)
 }
 
-/// Only Linux can make a pipe small enough to be full.
+/// Only Linux lets a program set the size of a pipe, and the test needs a pipe that it can fill.
 #[cfg(not(target_os = "linux"))]
 fn the_end_of_a_connection_is_never_taken_for_the_users_end() {}
 
@@ -124,9 +124,9 @@ fn the_end_of_a_connection_is_never_taken_for_the_users_end() {
         let mut command = program("end at once");
         command.env("TERM", "dumb").stdin(terminal.slave).stdout(Stdio::null()).stderr(writer);
         let mut program = command.spawn().unwrap();
-        // The command also holds the pipe's writing end.
+        // The command also holds the pipe's write end.
         drop(command);
-        // A program that takes the end for the user's exits now.
+        // A program that mistakes the end of the connection for the end of the user's input exits during this pause.
         thread::sleep(Duration::from_millis(20));
         io::copy(&mut reader, &mut io::sink()).unwrap();
         assert_eq!(program.wait().unwrap().code(), Some(1));
