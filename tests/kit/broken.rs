@@ -86,7 +86,7 @@ fn a_part_of_a_report_that_panics_costs_only_this_part() {
         ]);
         Check::of(check, breaks)
     };
-    let sentence = "this part of the report could not be made: ";
+    let sentence = "this part of the report could not be created: ";
     let whole = check(None);
     let count = whole.text().matches("✗ 1.").count();
     assert!(count >= 3 && !unwrapped(&whole.text()).contains(sentence), "{}", whole.text());
