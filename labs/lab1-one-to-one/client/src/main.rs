@@ -14,7 +14,7 @@ use terminal::{Screen, Terminal};
 const WELCOME: &str = "Welcome to this chatroom!";
 const FULL: &str = "The chatroom is full";
 
-/// The client of the one-to-one chat; type quit to leave
+/// The one-to-one chat client; type quit to leave
 #[derive(Parser)]
 #[command(version)]
 struct Options {

@@ -19,7 +19,7 @@ use common::{Bytes, Endpoint, Messages, Outbox, Room, drain, log, log_all, send_
 const WELCOME: &[u8] = b"Welcome to this chatroom!\n";
 const FULL: &[u8] = b"The chatroom is full\n";
 
-/// The server of the one-to-one chat
+/// The one-to-one chat server
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -76,18 +76,18 @@ fn open_listener(address: (&str, u16)) -> io::Result<TcpListener> {
 
 /// Stage 2: accept clients forever and give each a thread.
 ///
-/// In each client's thread, [`talk`] serves the client, and then [`drain`] gives the last words time to arrive. No
-/// client has to wait until the server has finished with another client. [`talk`] gets a number, counted from 1, that
-/// no other client ever gets; the client's IP address, as [`IpAddr::to_canonical`] returns it; and the socket, which
-/// the thread shares with the room. Each send is transmitted immediately, even if it contains only a few bytes (Nagle's
-/// algorithm is off).
+/// In each client's thread, [`talk`] serves the client, and then [`drain`] gives the server's last words time to
+/// arrive. No client has to wait until the server has finished with another client. [`talk`] gets a number that no
+/// other client ever gets (the first number is 1); the client's IP address, as [`IpAddr::to_canonical`] returns it; and
+/// the socket, which the thread shares with the room. Each send is transmitted immediately, even if it contains only a
+/// few bytes (Nagle's algorithm is off).
 ///
 /// This function never returns. If a client cannot be accepted or no thread can be started for it, the log says why,
 /// its connection is closed, and the connected clients notice nothing. While the cause persists, each call to `accept`
 /// may fail immediately; even then, the server must not keep a core busy or flood the log.
 ///
 /// Stage 8 extends this function: at most `seats` clients are served at a time. A seat is taken before its client's
-/// thread starts. The seat is free again as soon as [`talk`] has returned or starting the thread has failed. A client
+/// thread starts. The seat is free again as soon as [`talk`] has returned or the thread has failed to start. A client
 /// that finds no free seat is turned away ([`turn_away`]); meanwhile, no other client has to wait.
 ///
 /// Stage 13 tests this function together with the client: one person leaves, another joins, and a third finds the room
@@ -146,7 +146,8 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
             }
             Event::Said(id, messages) => relay(members, id, &messages),
             Event::Left(id, last_words) => {
-                // Dropping the outbox sends the last words and then closes the connection.
+                // Dropping the outbox sends its remaining bytes, including `last_words`, and then closes the
+                // connection.
                 if let Some(mut member) = members.remove(&id) {
                     member.outbox.push(last_words);
                     log(&format!("{} closed", member.ip));
@@ -189,12 +190,12 @@ fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String])
 /// Stage 2: send as many bytes as the socket accepts now.
 ///
 /// Everything that the server sends to a member goes through this function: the member's [`Outbox`] calls it with the
-/// next bytes. The function returns how many of these bytes the socket has accepted, starting with the first byte. If
+/// next bytes. The function returns how many of these bytes, counted from the first one, the socket has accepted. If
 /// the client reads slowly, the socket may have accepted only some of the bytes, or none of them. The outbox keeps the
 /// rest and sends it later. An error means that the connection is lost, so the client is disconnected. A socket that
 /// accepts nothing right now is not an error.
 ///
-/// This function never waits for the client, because the whole room would have to wait as well. [`send_now`] is a
+/// This function never waits for the client; otherwise, the whole room would have to wait as well. [`send_now`] is a
 /// `write` that does not wait.
 ///
 /// Stage 9 extends this function: a client that reads slowly gets every byte, once and in order.

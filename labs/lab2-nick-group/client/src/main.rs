@@ -10,7 +10,7 @@ use clap::Parser;
 use common::{Endpoint, Messages};
 use terminal::{Screen, Terminal};
 
-/// The client of the group chat; type /quit to leave
+/// The group chat client; type /quit to leave
 #[derive(Parser)]
 #[command(version)]
 struct Options {

@@ -11,7 +11,7 @@ use common::closing::LINGER;
 use common::{Endpoint, drain};
 use terminal::{Screen, Terminal};
 
-/// The client of the chat with a length header; type !DISCONNECT to leave
+/// The chat client that uses a length header; type !DISCONNECT to leave
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -69,8 +69,8 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 /// connection is lost. The caller then tells the user what happened, and the program exits.
 ///
 /// Stage 5 tests this function: a half-typed line stays intact, and a two-line payload is shown as one line, because
-/// the second line could look like a message from another person. To ensure both, call [`Screen::print`] once for each
-/// payload.
+/// the second line could look like a message from another person. If you call [`Screen::print`] once for each payload,
+/// it keeps the typed line intact and shows the payload as one line.
 ///
 /// Stage 11 tests this function with three people. Stage 12 tests this function: only the server obeys a disconnect; to
 /// a client, a disconnect is a payload like any other. Stage 13 tests this function: characters that would control a

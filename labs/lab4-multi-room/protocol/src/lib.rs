@@ -27,7 +27,7 @@ pub enum Problem {
     Connection(io::Error),
 }
 
-/// The contents of an error reply. For a table of the codes, see the page "The four wires".
+/// The contents of an error reply. For a table of the codes, see the page "The four wire formats".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
     /// [`Complaint::NOT_UNDERSTOOD`] or one of the other codes below.

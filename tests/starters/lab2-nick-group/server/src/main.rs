@@ -20,7 +20,7 @@ const FULL: &[u8] = b"Nickname refused: the server is full\n";
 /// The maximum length of a nickname, in characters.
 const MAX_NICKNAME: usize = 32;
 
-/// The server of the group chat
+/// The group chat server
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -110,9 +110,9 @@ fn talk(id: u64, stream: &Arc<TcpStream>, room: &Room<Event>, patience: Duration
 
 /// Stage 2: ask for the nickname and wait for it.
 ///
-/// The client gets exactly the four bytes `NICK`, because an original client compares what it receives with exactly
-/// these bytes. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the
-/// client has closed the connection instead. No bytes that arrive together with the reply may be lost.
+/// The client gets exactly the four bytes `NICK`, because the original client compares what it receives with these
+/// bytes. Returns the reply, which may be empty and has no newline ([`Messages::handshake`]), or `None` if the client
+/// has closed the connection instead. No bytes that arrive together with the reply may be lost.
 ///
 /// Stage 9 extends this function: a client must reply within `patience`. A client that does not reply in time or
 /// whose nickname is longer than the limit for messages gets `Nickname refused: `, a reason, and a newline, and then
@@ -198,8 +198,8 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
 
 /// Stage 5: create the line that all members, including the speaker, get.
 ///
-/// The client has already put the prefix before its message, as an original client does: for `alice: hello`, the line
-/// is the same text, followed by a newline. [`run_room`] sends it.
+/// The client has already put the speaker's nickname at the beginning of the message, as the original client does: for
+/// the message `alice: hello`, the line is exactly this text, followed by a newline. [`run_room`] sends it.
 ///
 /// Stage 10 extends this function: no member can speak under another member's name. Every line begins with
 /// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with

@@ -11,7 +11,7 @@ use anyhow::Result;
 use clap::{Parser, value_parser};
 use common::{Bytes, Endpoint, Outbox, Room, TimedReader, log, log_all};
 
-/// The server of the chat with a length header
+/// The chat server that uses a length header
 #[derive(Parser)]
 #[command(version)]
 struct Options {

@@ -20,7 +20,7 @@ use terminal::{Screen, Terminal};
 use crate::command::Command;
 use crate::rooms::Rooms;
 
-/// The client of the multi-room chat; type /help for its commands
+/// The multi-room chat client; type /help for its commands
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -92,8 +92,8 @@ fn show_replies(stream: &TcpStream, screen: &Screen, rooms: &Rooms) -> io::Resul
 
 /// Stage 10: show one reply that is not an error.
 ///
-/// A [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms`] has for the room. Further lines
-/// are indented by two spaces; otherwise, a further line could look like a message from another person.
+/// A [`Reply::Chat`] is shown as `[room1] alice: hello`, with the name that [`Rooms`] has for the room. The other lines
+/// of the message are indented by two spaces; otherwise, such a line could look like a message from another person.
 ///
 /// The wording of all other replies is up to you. A [`Reply::Helo`] is shown with its text, and a [`Reply::Unknown`]
 /// with its line, after `the server says:`. For [`Reply::Joined`] and [`Reply::Left`], the screen names the room. If
@@ -108,8 +108,8 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
 /// [`Command::parse`] parses a line. A join is sent as a [`Request::Join`], and text as a [`Request::Chat`] to the
 /// current room; an empty line is not sent. The current room is unknown until the replies to all joins have arrived
 /// ([`wait_for_join`]). Then call [`Rooms::find`] with the time when the line was typed ([`Terminal::typed`]) to get
-/// the room's reference and the `JOIN_ID`. If there is no room, the screen says why and that the text was not sent.
-/// [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
+/// the room's reference and the `JOIN_ID`. If [`Rooms::find`] returns an error, the screen shows the error and says
+/// that the text was not sent. [`Sender::send`] sends a request. [`obey`] (stage 11) handles all other commands.
 ///
 /// Stage 11 extends this function: when the user leaves with `/quit`, Ctrl-D, or Ctrl-C, the server gets
 /// [`Request::Disconnect`], and the program exits ([`Terminal::leave`]). Many servers understand only the first of

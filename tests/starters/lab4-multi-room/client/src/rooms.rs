@@ -39,9 +39,9 @@ struct State {
     asked: VecDeque<(Request, Instant)>,
     /// The number of received errors that may be replies either to a join or to other requests.
     errors: usize,
-    /// If the latest join has failed, the room and the time when the user was notified.
+    /// If the latest join failed, the room and the time when the user was notified.
     lost: Option<(String, Instant)>,
-    /// Whether the user is leaving. Leaving ends all waits.
+    /// Whether the user is leaving. If so, no function waits for replies anymore.
     is_leaving: bool,
 }
 
@@ -90,7 +90,7 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// Records an error that the user has seen. The error may be the refusal of a join.
+    /// Records an error that the user has seen. The error may mean that a join was refused.
     pub fn hear_error(&self) {
         let mut state = self.state();
         if state.last_join().is_some() {
@@ -102,7 +102,7 @@ impl Rooms {
         self.changed.notify_all();
     }
 
-    /// Records that the user is leaving and ends all waits.
+    /// Records that the user is leaving and ends every wait for a reply.
     pub fn leave(&self) {
         self.state().is_leaving = true;
         self.changed.notify_all();
@@ -234,8 +234,8 @@ impl State {
         }
     }
 
-    /// Finds out whether a join was refused, which is certain if there are more errors than the other requests could
-    /// have caused.
+    /// Checks whether a join was refused. This is certain if there are more errors than the other requests could have
+    /// caused; the oldest join without a reply is then removed.
     fn look_for_refusal(&mut self) {
         let others = self.asked.iter().filter(|(request, _)| !is_join(request)).count();
         let at = self.asked.iter().position(|(request, _)| is_join(request));
@@ -254,7 +254,7 @@ fn is_join(request: &Request) -> bool {
     matches!(request, Request::Join { .. })
 }
 
-/// Returns whether this reply can be the reply to this request.
+/// Returns whether `reply` could have been sent in reply to `request`.
 fn is_answer(reply: &Reply, request: &Request) -> bool {
     match (reply, request) {
         (Reply::Helo { .. }, Request::Helo(_)) => true,

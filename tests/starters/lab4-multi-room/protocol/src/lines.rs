@@ -50,7 +50,7 @@ impl<R: BufRead> Lines<R> {
         self.next_line()
     }
 
-    /// Stage 1: return the next line, without its end.
+    /// Stage 1: return the next line, without its line ending.
     ///
     /// A line ends with `\n`, no matter where a read ends. A line without its `\n` is not complete, even if the rest
     /// takes a minute to arrive. Bytes that have arrived after the `\n` are kept for the next call. If there is a line
@@ -67,11 +67,11 @@ impl<R: BufRead> Lines<R> {
     /// # Errors
     /// Returns [`Problem::TooLong`] or a connection error.
     pub fn next_line(&mut self) -> Result<Option<String>, Problem> {
-        todo!("stage 1: return the next line, without its end")
+        todo!("stage 1: return the next line, without its line ending")
     }
 
-    /// Returns the line, unless it would be longer than `limit` when it is written again. A line that is written has a
-    /// space after its first colon; U+FFFD, which is three bytes long, replaces bytes that are not UTF-8.
+    /// Returns the line, unless it would be longer than `limit` when it is written again. When a line is written, a
+    /// space follows its first colon, and U+FFFD, which is three bytes long, replaces bytes that are not UTF-8.
     fn short_enough(&self, line: String) -> Result<String, Problem> {
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
@@ -82,22 +82,22 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 2: return the value of the field `name` in the next line.
     ///
-    /// The function `value` finds the value in a line. If the stream ends before that line, it has ended within a
-    /// message (`cut_off`).
+    /// The function `value` finds the value in a line. If the stream ends before that line, it has ended in the middle
+    /// of a message (`cut_off`).
     ///
     /// Stage 7 extends this function: if the next line is not this field, the field is missing, and the complaint
     /// ([`Complaint::BAD_FIELD`]) names it. The line that arrived instead may begin the next message, so the next call
     /// to [`Lines::next_line`] must return it again.
     ///
     /// # Errors
-    /// Returns a complaint if the field is missing, the errors of [`Lines::next_line`], or the end of the stream as an
-    /// error.
+    /// Returns a complaint if the field is missing, an error if the stream has ended, or any error that
+    /// [`Lines::next_line`] returns.
     pub fn field(&mut self, name: &str) -> Result<String, Problem> {
         todo!("stage 2: return the value of the field name in the next line")
     }
 
-    /// Returns the value of the field `name`, which is a reference or an id, as text without the spaces at
-    /// its end.
+    /// Returns the value of the field `name`, which is a reference or an id, as text, with the spaces at its end
+    /// removed.
     ///
     /// # Errors
     /// See [`Lines::field`].
@@ -153,5 +153,5 @@ pub(crate) fn name_of(field: &str, value: &str) -> Result<String, Complaint> {
 }
 
 fn cut_off() -> Problem {
-    io::Error::new(ErrorKind::UnexpectedEof, "the stream ended within a message").into()
+    io::Error::new(ErrorKind::UnexpectedEof, "the stream ended in the middle of a message").into()
 }

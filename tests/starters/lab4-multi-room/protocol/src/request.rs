@@ -81,14 +81,15 @@ pub fn read_request(lines: &mut Lines<impl BufRead>) -> Result<Option<Request>, 
     }
 }
 
-/// Stage 2: read the rest of a join.
+/// Stage 2: read the rest of a join request.
 ///
 /// The first line has already been read; `room` is its value. The other fields follow in the order of the wire
 /// format. Only `CLIENT_NAME` is used.
 ///
-/// Stage 7 extends this function: an invalid join is an error, not a panic. Both names must be valid ([`name_of`]).
+/// Stage 7 extends this function: an invalid join request is an error, not a panic. Both names must be valid
+/// ([`name_of`]).
 fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
-    todo!("stage 2: read the rest of a join")
+    todo!("stage 2: read the rest of a join request")
 }
 
 /// Stage 3: read the rest of a chat message.
@@ -103,19 +104,19 @@ fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request,
     todo!("stage 3: read the rest of a chat message")
 }
 
-/// Stage 4: read the rest of a leave.
+/// Stage 4: read the rest of a leave request.
 ///
 /// The handout describes the rest.
 fn read_leave(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
-    todo!("stage 4: read the rest of a leave")
+    todo!("stage 4: read the rest of a leave request")
 }
 
-/// Stage 6: read the rest of a disconnect.
+/// Stage 6: read the rest of a disconnect request.
 ///
 /// The first line has already been read, and its value does not matter. The fields follow in the order of the wire
 /// format.
 fn read_disconnect(lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
-    todo!("stage 6: read the rest of a disconnect")
+    todo!("stage 6: read the rest of a disconnect request")
 }
 
 impl Request {

@@ -18,7 +18,7 @@ use crate::hall::{Client, Hall};
 
 const FULL: &[u8] = b"ERROR_CODE: 6\nERROR_DESCRIPTION: the server is full\n";
 
-/// The server of the multi-room chat
+/// The multi-room chat server
 #[derive(Parser)]
 #[command(version)]
 struct Options {
