@@ -6,6 +6,7 @@
 //! | [`script`]  | what a hostile peer does: an ordinary session, mutated, split, and ended in one of several ways |
 //! | [`program`] | a running program: what it prints, and its memory, threads, and descriptors                     |
 //! | [`people`]  | two people who talk and notice when anything is wrong with what they hear                       |
+//! | `shared`    | a value that one thread changes while another thread waits for it                               |
 //! | [`servers`] | sessions with a server                                                                          |
 //! | [`clients`] | sessions with a client                                                                          |
 
@@ -14,6 +15,7 @@ pub mod people;
 pub mod program;
 pub mod script;
 pub mod servers;
+mod shared;
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use grader::crowd::wire::{Heard, enter, hear, say};
+
+use crate::wire::shared::Shared;
 
 /// The maximum time for a message to arrive.
 pub const LIMIT: Duration = Duration::from_secs(10);
@@ -23,15 +25,9 @@ pub struct Person {
     lab: u32,
     name: &'static str,
     stream: TcpStream,
-    heard: Arc<Hearing>,
+    heard: Arc<Shared<State>>,
     /// The number of messages that this person has said.
     said: u64,
-}
-
-#[derive(Default)]
-struct Hearing {
-    state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -62,9 +58,9 @@ impl Person {
         if lab == 4 {
             stream.write_all(&enter(name, ROOM)).map_err(io)?;
         }
-        let heard = Arc::new(Hearing::default());
+        let heard = Arc::new(Shared::default());
         let (reader, hearing) = (stream.try_clone().map_err(io)?, Arc::clone(&heard));
-        thread::spawn(move || hearing.listen(lab, name, other, reader));
+        thread::spawn(move || listen(&hearing, lab, name, other, reader));
         let person = Self { lab, name, stream, heard, said: 0 };
         person
             .wait(|state| (lab == 3 || state.has_joined).then_some(()))
@@ -78,8 +74,7 @@ impl Person {
     /// Returns an error if the person is no longer connected.
     pub fn speak(&mut self) -> Result<(), String> {
         self.said += 1;
-        let reference =
-            self.heard.state.lock().unwrap_or_else(PoisonError::into_inner).reference.clone();
+        let reference = self.heard.lock().reference.clone();
         let text = format!("{MARK}{} says {}", self.name, self.said);
         let bytes = say(self.lab, self.name, &reference.unwrap_or_default(), &text);
         self.stream
@@ -104,26 +99,13 @@ impl Person {
     }
 
     fn wait<T>(&self, mut ready: impl FnMut(&mut State) -> Option<T>) -> Result<T, String> {
-        let end = Instant::now() + LIMIT;
-        let mut state = self.heard.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(wrong) = &state.wrong {
-                return Err(wrong.clone());
-            }
-            if let Some(result) = ready(&mut state) {
-                return Ok(result);
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(format!("the expected message did not arrive within {LIMIT:?}"));
-            }
-            state = self
-                .heard
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        let ready = |state: &mut State| match &state.wrong {
+            Some(wrong) => Some(Err(wrong.clone())),
+            None => ready(state).map(Ok),
+        };
+        self.heard
+            .wait(Instant::now() + LIMIT, ready)
+            .unwrap_or_else(|| Err(format!("the expected message did not arrive within {LIMIT:?}")))
     }
 }
 
@@ -134,36 +116,41 @@ impl Drop for Person {
     }
 }
 
-impl Hearing {
-    fn listen(&self, lab: u32, name: &'static str, other: &'static str, mut stream: TcpStream) {
-        let mut ear = Ear { lab, name, other, asked: false, next: 1 };
-        let (mut arrived, mut bytes) = (Vec::new(), vec![0; 64 * 1024]);
-        loop {
-            let count = stream.read(&mut bytes).unwrap_or(0);
-            arrived.extend_from_slice(&bytes[..count]);
-            let mut used = 0;
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+fn listen(
+    heard: &Shared<State>,
+    lab: u32,
+    name: &'static str,
+    other: &'static str,
+    mut stream: TcpStream,
+) {
+    let mut ear = Ear { lab, name, other, asked: false, next: 1 };
+    let (mut arrived, mut bytes) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        let count = stream.read(&mut bytes).unwrap_or(0);
+        arrived.extend_from_slice(&bytes[..count]);
+        let mut used = 0;
+        let is_over = heard.change(|state| {
             while let Some((heard, length)) = hear(lab, &arrived[used..], ear.asked) {
                 let message = &arrived[used..used + length];
                 if heard == Heard::Nick {
                     let _ = stream.write_all(name.as_bytes());
                 }
-                if let Err(why) = ear.take(heard, message, &mut state) {
+                if let Err(why) = ear.take(heard, message, state) {
                     let shown: String =
                         String::from_utf8_lossy(message).chars().take(200).collect();
                     state.wrong.get_or_insert(format!("{why}: {shown:?}"));
                 }
                 used += length;
             }
-            arrived.drain(..used);
             if count == 0 {
                 state.wrong.get_or_insert("the server has ended the connection".to_owned());
             }
-            self.changed.notify_all();
-            if state.wrong.is_some() {
-                return;
-            }
+            state.wrong.is_some()
+        });
+        if is_over {
+            return;
         }
+        arrived.drain(..used);
     }
 }
 

@@ -1,11 +1,11 @@
 //! A running program: what it prints, and what the system reports about it.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,8 @@ use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, OutputFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
+
+use crate::wire::shared::Shared;
 
 /// The maximum number of printed bytes that are kept. Older bytes have been checked and are dropped.
 const MAX_KEPT: usize = 1024 * 1024;
@@ -36,18 +38,12 @@ pub enum Screen {
 pub struct Program {
     child: Child,
     input: Option<File>,
-    printed: Arc<Printed>,
+    printed: Arc<Shared<Printed>>,
 }
 
 /// What a program has printed so far, to both standard output and standard error.
 #[derive(Default)]
 struct Printed {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
     bytes: Vec<u8>,
     total: usize,
     /// The number of output streams that are still open.
@@ -90,11 +86,11 @@ impl Program {
         } else if let Some(pipe) = child.stdin.take() {
             input = Some(File::from(OwnedFd::from(pipe)));
         }
-        let printed = Arc::new(Printed::default());
-        printed.state.lock().unwrap_or_else(PoisonError::into_inner).open = outputs.len();
+        let printed = Printed { open: outputs.len(), ..Printed::default() };
+        let printed = Arc::new(Shared::new(printed));
         for output in outputs {
             let printed = Arc::clone(&printed);
-            thread::spawn(move || printed.collect(File::from(output), screen));
+            thread::spawn(move || collect(&printed, File::from(output), screen));
         }
         Ok(Self { child, input, printed })
     }
@@ -109,26 +105,17 @@ impl Program {
     /// # Errors
     /// Returns an error if the program does not print it in time.
     pub fn prints(&self, text: &str, limit: Duration) -> Result<String, String> {
-        let end = Instant::now() + limit;
-        let mut state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let shown = String::from_utf8_lossy(&state.bytes);
-            if let Some((rest, _)) =
-                shown.split_once(text).and_then(|(_, after)| after.split_once('\n'))
-            {
-                return Ok(rest.to_owned());
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || state.open == 0 {
-                return Err(format!("it does not print {text:?}, only {shown:?}"));
-            }
-            state = self
-                .printed
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        let printed = |printed: &mut Printed| {
+            let shown = String::from_utf8_lossy(&printed.bytes);
+            let after = shown.split_once(text).and_then(|(_, after)| after.split_once('\n'));
+            let found = after.map(|(rest, _)| Ok(rest.to_owned()));
+            let is_over = || (printed.open == 0).then_some(Err(()));
+            found.or_else(is_over)
+        };
+        let found = self.printed.wait(Instant::now() + limit, printed);
+        let shown = || String::from_utf8_lossy(&self.printed.lock().bytes).into_owned();
+        let failed = |()| format!("it does not print {text:?}, only {:?}", shown());
+        found.unwrap_or(Err(())).map_err(failed)
     }
 
     /// Checks that the program has printed neither a panic nor a character that could control a terminal.
@@ -136,18 +123,17 @@ impl Program {
     /// # Errors
     /// Returns an error that says what is wrong.
     pub fn printed_well(&self) -> Result<(), String> {
-        let state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.wrong.clone().map_or(Ok(()), Err)
+        self.printed.lock().wrong.clone().map_or(Ok(()), Err)
     }
 
     /// Returns the number of printed bytes.
     pub fn printed_bytes(&self) -> usize {
-        self.printed.state.lock().unwrap_or_else(PoisonError::into_inner).total
+        self.printed.lock().total
     }
 
     /// Returns the last part of the program's output.
     pub fn last_words(&self) -> String {
-        let state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.printed.lock();
         let from = state.bytes.len().saturating_sub(QUOTED);
         String::from_utf8_lossy(&state.bytes[from..])
             .escape_debug()
@@ -167,16 +153,7 @@ impl Program {
             thread::sleep(Duration::from_micros(300));
         }
         let status = self.ended()?;
-        let mut state = self.printed.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.open > 0 && Instant::now() < end {
-            let left = end.saturating_duration_since(Instant::now());
-            state = self
-                .printed
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
+        self.printed.wait(end, |printed| (printed.open == 0).then_some(()));
         Some(status)
     }
 
@@ -249,39 +226,37 @@ pub struct Counts {
     pub descriptors: usize,
 }
 
-impl Printed {
-    fn collect(&self, mut output: File, screen: Screen) {
-        let mut bytes = vec![0; 16 * 1024];
-        // The beginning of a line that is not complete yet. It may end within a character.
-        let mut begun = Vec::new();
-        loop {
-            let count = match output.read(&mut bytes) {
-                // A terminal's input and output share one open file description, which is set to never block.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    thread::sleep(Duration::from_micros(500));
-                    continue;
-                }
-                count => count.unwrap_or(0),
-            };
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            begun.extend_from_slice(&bytes[..count]);
-            let end = begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            let whole = if count == 0 { begun.len() } else { end };
-            if state.wrong.is_none() {
-                state.wrong = wrong(&begun[..whole], screen);
+fn collect(printed: &Shared<Printed>, mut output: File, screen: Screen) {
+    let mut bytes = vec![0; 16 * 1024];
+    // The beginning of a line that is not complete yet. It may end within a character.
+    let mut begun = Vec::new();
+    loop {
+        let count = match output.read(&mut bytes) {
+            // A terminal's input and output share one open file description, which is set to never block.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_micros(500));
+                continue;
             }
-            begun.drain(..whole);
-            let _ = state.bytes.write_all(&bytes[..count]);
-            state.total += count;
-            if state.bytes.len() > MAX_KEPT {
-                state.bytes.drain(..MAX_KEPT / 2);
+            count => count.unwrap_or(0),
+        };
+        begun.extend_from_slice(&bytes[..count]);
+        let end = begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = if count == 0 { begun.len() } else { end };
+        printed.change(|printed| {
+            if printed.wrong.is_none() {
+                printed.wrong = wrong(&begun[..whole], screen);
             }
-            state.open -= usize::from(count == 0);
-            self.changed.notify_all();
-            if count == 0 {
-                return;
+            printed.bytes.extend_from_slice(&bytes[..count]);
+            printed.total += count;
+            if printed.bytes.len() > MAX_KEPT {
+                printed.bytes.drain(..MAX_KEPT / 2);
             }
+            printed.open -= usize::from(count == 0);
+        });
+        if count == 0 {
+            return;
         }
+        begun.drain(..whole);
     }
 }
 
