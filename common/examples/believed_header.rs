@@ -10,7 +10,8 @@ use std::time::Duration;
 
 fn main() -> ExitCode {
     let prediction = prediction::ask(
-        "A header of 10 digits says that 9999999999 bytes follow. Only 5 bytes follow.\n\
+        "A client sends the header 9999999999, which announces a payload of that many\n\
+         bytes, but then sends only 5 bytes.\n\
          A server trusts the header: it first reserves memory for the payload and then\n\
          reads the payload. What happens?",
         &["the memory is reserved, and the read waits", "the memory cannot be reserved"],

@@ -14,13 +14,13 @@ fn main() -> ExitCode {
         "Two threads write to one connection without a lock. Each sends 40 messages of\n\
          300000 bytes, with one write_all for each message.\n\
          Does every message arrive in one piece?",
-        &["yes", "no, some of them are torn apart"],
+        &["yes", "no, some of them are interleaved"],
     );
     prediction.compare(
         run(),
         "The system accepts a large message piece by piece, and a piece of the other\n\
-         thread's message can be sent between two pieces. Even if no small message was\n\
-         torn apart, no rule guarantees that small messages stay whole. So give each\n\
+         thread's message can be sent between two pieces. Even if no small messages were\n\
+         interleaved, no rule guarantees that small messages stay whole. So give each\n\
          connection one writer, or hold a lock while a message is sent.\n\
          Source: send(2); POSIX.1-2017, section 2.9.7: only file operations are atomic.\n\
          Chapter: docs/src/sockets.md#threads-and-sockets",
@@ -30,9 +30,9 @@ fn main() -> ExitCode {
 /// Returns the letter of the choice that describes what happened.
 fn run() -> io::Result<char> {
     let small = send(64, 5000)?;
-    say!("2 x 5000 messages of 64 bytes: torn in {small} places.");
+    say!("2 x 5000 messages of 64 bytes: interleaved in {small} places.");
     let large = send(300_000, 40)?;
-    say!("2 x 40 messages of 300000 bytes: torn in {large} places.");
+    say!("2 x 40 messages of 300000 bytes: interleaved in {large} places.");
     Ok(if large == 0 { 'a' } else { 'b' })
 }
 

@@ -16,8 +16,8 @@ use proptest::sample::Index;
 /// The length of the silence that ends a message that may be complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
-/// The points at which the text is split. Each has a position in the text, a flag that says whether to move the point
-/// to just before the next newline, and a pause in microseconds.
+/// The points at which the text is split. Each point has a position in the text, a flag that says whether to move this
+/// position to just before the next newline, and a pause in microseconds.
 type Cuts = Vec<(Index, bool, u64)>;
 
 /// Limits the number of cases, because each case needs a connection and some time.
@@ -82,7 +82,8 @@ fn written(lines: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Sends each message in one piece. Waits until it has been received and then pauses before sending the next message.
+/// Sends each message in one piece. Waits until the message has been received and then pauses before sending the
+/// next one.
 fn one_by_one(sent: Vec<(String, u64)>, read: fn(&TcpStream) -> Messages<'_>) -> Vec<String> {
     let (mut peer, stream) = connection();
     let (received, was_received) = mpsc::channel();
@@ -115,7 +116,7 @@ proptest! {
         let text = written(&lines) + "quit";
         let sender = thread::spawn(move || send(&mut peer, &text, &cuts));
         let received = receive_all(&mut Messages::new(&stream, &()));
-        // If sending the first line took too long, the receiver may have taken a pause for the end of that message.
+        // If sending the first line took too long, the receiver may have mistaken a pause for the end of that message.
         prop_assume!(sender.join().unwrap() < SILENCE);
         lines.push("quit".to_owned());
         prop_assert_eq!(received, lines);
@@ -194,7 +195,7 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// An original client does not mark the ends of its messages, so the stream is split only between two messages.
+    /// The original clients do not mark the ends of their messages, so the stream is split only between two messages.
     #[test]
     fn an_original_client(sent in vec((line(), 0..2000_u64), 1..6)) {
         let expected: Vec<_> = sent.iter().map(|(message, _)| message.clone()).collect();
@@ -202,7 +203,7 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// An original server passes on our clients' newlines but must not be mistaken for our server.
+    /// The original server of lab 2 passes on our clients' newlines but must not be mistaken for our server.
     #[test]
     fn an_original_server(sent in vec((line(), any::<bool>(), 0..2000_u64), 1..6)) {
         let mut expected = vec!["alice joined!".to_owned()];

@@ -35,7 +35,10 @@ const EXPERIMENTS: [(&str, &[&str]); 10] = [
     ("nagle", &["Nagle's algorithm on*: * ms", "Nagle's algorithm off*: * ms"]),
     ("queue", &["* clients are connected.", "The server read \"hello\" from client 1."]),
     ("time_wait", &["The client sent the second FIN;* 0 bytes.", "bind without SO_REUSEADDR: *."]),
-    ("torn_send", &["2 x 5000 messages*", "2 x 40 messages of 300000 bytes: torn in * places."]),
+    (
+        "torn_send",
+        &["2 x 5000 messages*", "2 x 40 messages of 300000 bytes: interleaved in * places."],
+    ),
 ];
 
 /// Returns the command that starts an experiment.

@@ -47,7 +47,8 @@ fn numbered(length: usize) -> Vec<u8> {
     (0..=250).cycle().take(length).collect()
 }
 
-/// Waits until the connection has at most `holders` owners. An outbox is one owner, and its thread is another.
+/// Waits until the connection has at most `holders` owners. An outbox is one owner of the connection, and the outbox's
+/// thread is another.
 fn wait_for_holders(holders: usize, stream: &Weak<TcpStream>) {
     let begin = Instant::now();
     while stream.strong_count() > holders {
@@ -84,7 +85,7 @@ fn pushed_bytes_arrive_in_order_and_then_the_end() {
 #[test]
 fn a_backlog_is_sent_later_in_order() {
     let (peer, _stream, mut outbox) = connection();
-    // These bytes do not fit into the system's buffers alone, but they fit into these buffers and the backlog together.
+    // These bytes do not fit in the system's buffers alone, but they fit in these buffers and the backlog together.
     let bytes = numbered(4_500_000);
     let expected = bytes.clone();
     let reader = thread::spawn(move || read_all(peer));
@@ -118,7 +119,7 @@ fn many_pieces_of_any_length_arrive_in_order() {
     let bytes = numbered(300_000);
     let shared = Bytes::from(bytes.clone());
     let mut from = 0;
-    // There are more pieces than fit into one send, and some of them are empty.
+    // There are more pieces than fit in one send, and some of them are empty.
     for number in 0..500 {
         let to = (from + number * 3 % 1200).min(bytes.len());
         outbox.push(shared.slice(from..to));

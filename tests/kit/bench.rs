@@ -214,7 +214,7 @@ fn too_low_a_limit_of_open_files_is_reported() {
     assert.stderr(contains("1000 connections need 1064 open files").and(contains("ulimit -Hn")));
 }
 
-/// When a benchmark exits, all processes that it started exit as well, even one that has left the server's session.
+/// When a benchmark exits, every process that it started exits as well, even one that has left the server's session.
 #[test]
 fn ctrl_c_ends_everything_that_a_benchmark_has_started() {
     let folder = tempfile::tempdir().unwrap();

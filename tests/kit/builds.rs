@@ -1,6 +1,5 @@
-//! Tests what a submission's build must not do: read the finished programs, the grader, or other people's work; connect
-//! to a server; write outside its folder; or leave a process running. Each attempt succeeds if the build is not
-//! confined.
+//! Tests that a submission's build cannot read the finished programs, the grader, or other people's work; connect to a
+//! server; write outside its folder; or leave a process running. Each attempt succeeds if the build is not confined.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Tests the server in `designs/`, which has a flaw on purpose: one client that does not read blocks all others. The
+//! Tests the server in `designs/`, which has a deliberate flaw: one client that does not read blocks all others. The
 //! chapter about speed compares it with correct designs, which `unusual.rs` tests.
 
 use grader::grading::run::run_stage;

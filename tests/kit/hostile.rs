@@ -1,7 +1,7 @@
 //! Tests hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no
 //! file outside its folder. The tests also show what the kit cannot prevent (see the README).
 //!
-//! All submissions are limited so that they do no harm on systems that do not confine them. They run for at most two
+//! Some systems do not confine submissions. So that the hostile submissions do no harm there, they run for at most two
 //! minutes, use at most 3 GB of memory, write only markers, signal only the grader that the test started for them, and
 //! connect only to a listener that the test owns.
 

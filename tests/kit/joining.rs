@@ -1,6 +1,6 @@
 //! Tests the lab 4 client when a join is refused or when the reply to a join is late or missing: typed text is sent
 //! only to the room that it was meant for, or it is not sent at all. The stages do not test these cases, because they
-//! would demand too much from a student's program.
+//! would demand too much of a student's program.
 
 use std::net::Ipv4Addr;
 
@@ -63,8 +63,8 @@ fn plays() -> Check {
     alice.rests()?;
     server.sends("ERROR_CODE: 6\nERROR_DESCRIPTION: not you\n")?;
     alice.sees("Error 6: not you")?;
-    alice.sees("You are not in new; not sent: for new only")?;
-    alice.sees("You are not in new; not sent: that, too")?;
+    alice.sees("You are not in room new; not sent: for new only")?;
+    alice.sees("You are not in room new; not sent: that, too")?;
     says_in(&alice, &server, OLD, "two")?;
 
     lab.step(&[], "an error that may have another cause does not count as a refused join");
@@ -91,10 +91,10 @@ fn plays() -> Check {
     gets_join(&server, "slow")?;
     alice.sees("waiting for the answer to /join slow")?;
     alice.sees_soon(LIMIT, "The server does not answer /join slow")?;
-    alice.sees("You are not in slow; not sent: for slow only")?;
+    alice.sees("You are not in room slow; not sent: for slow only")?;
     says_in(&alice, &server, "-2", "five")?;
     replies_to_join(&server, "slow", "3")?;
-    alice.sees("You are in slow, too; /room slow to talk there")?;
+    alice.sees("You are in slow, too; use /room slow to talk there")?;
     says_in(&alice, &server, "-2", "six")?;
     alice.types("/room slow")?;
     says_in(&alice, &server, "3", "seven")?;

@@ -413,8 +413,7 @@ fn play(case: Case) -> Outcome {
     match (situation, stream.as_mut()) {
         (Connecting, _) => said = Some("to accept the connection"),
         (Silent, _) => {
-            said =
-                Some(if lab == 1 { "waiting for the server to welcome" } else { "to let you in" });
+            said = Some(if lab == 1 { "to welcome you" } else { "to let you in" });
         }
         (Half, Some(stream)) => {
             let half = ["Welcome to", "NI", "12      ", "JOINED_CHATROOM: x\nSERVER"][lab - 1];

@@ -40,8 +40,8 @@ fn in_source(source: &str, name: &str) -> Option<u64> {
     number(default.split([',', ')']).next()?)
 }
 
-/// Parses a number as it is written on the page or in a source file. Returns it in bytes, in milliseconds, or without a
-/// unit.
+/// Parses a number as it is written on the page or in a source file. Returns the value in bytes, in milliseconds, or
+/// without a unit.
 fn number(text: &str) -> Option<u64> {
     let text = text.trim().trim_end_matches(".unwrap()");
     let integer = |text: &str| text.replace('_', "").parse::<u64>().ok();

@@ -43,7 +43,7 @@ impl Mutant {
     pub fn put_into(&self, labs: &Path) {
         let file = labs.join(&self.file);
         let text = fs::read_to_string(&file).unwrap();
-        // Packages have different names in labs/.
+        // In labs/, the packages' names begin with `lab` instead of `solution`.
         let (from, to) = (format!("solution{}-", self.lab), format!("lab{}-", self.lab));
         let (find, replace) = (self.find.replace(&from, &to), self.replace.replace(&from, &to));
         assert!(text.contains(&find), "{} does not apply to the starter", self.name);
@@ -101,7 +101,7 @@ fn are_caught(lab: u32) {
     // Each lab builds different packages, so the tests can share a folder.
     let kit = export_built_in("target/mutants");
     let mut wrong = Vec::new();
-    // For work on a few mutants, `MUTANTS=spins` tests only those that have `spins` in their names.
+    // To test only the mutants that have `spins` in their names, set `MUTANTS=spins`.
     let named = env::var("MUTANTS").unwrap_or_default();
     let is_tested = |mutant: &&Mutant| mutant.lab == lab && mutant.name.contains(&named);
     for mutant in mutants().iter().filter(is_tested) {

@@ -279,7 +279,7 @@ fn a_full_disk_holds_up_no_client() {
 }
 
 /// The server waits for its clients for at most 0.4 s. A client on a busy machine might not read everything in this
-/// time, so the test makes several attempts. A server that does not wait fails in each attempt.
+/// time, so the test makes several attempts. A server that does not wait fails on every attempt.
 #[test]
 fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     let mut attempts = Vec::new();

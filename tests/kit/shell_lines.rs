@@ -30,8 +30,8 @@ fn every_shell_line_works() {
     assert!(!done.is_empty());
 }
 
-/// Runs a code block's lines. A server runs until the end of the block. Each client connects to its lab's server, which
-/// is started if necessary, and then exits.
+/// Runs a code block's lines. A server runs until the end of the block. Each client connects to its lab's server and
+/// then exits; if necessary, the server is started first.
 fn run_block(kit: &Path, block: &str, page: &Path) {
     let mut servers: BTreeMap<char, Running> = BTreeMap::new();
     for line in block.lines().filter(|line| !line.trim().is_empty()) {

@@ -222,7 +222,7 @@ fn class(folder: &Path) -> Vec<String> {
             // This pause is not counted.
             (5 + 21, (1, 1), "failed"),
             (5 + 21 + 20, (1, 1), "passed"),
-            // These events do not count for a stage that has passed.
+            // These events are not counted, because the stage has already passed.
             (47, (1, 1), "failed"),
             (47, (1, 1), "hint"),
             (50, (1, 2), "failed"),

@@ -95,7 +95,7 @@ fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
             "let started = thread::Builder::new().spawn(move || {\n            talk(id, peer, &stream, &room);\n            seat.fetch_sub(1, Ordering::Relaxed);\n            drain(&stream);\n        });",
             "talk(id, peer, &stream, &room);\n        let _ = (seat, drain);\n        let started = thread::Builder::new().spawn(|| ());",
         ),
-        // The script waits for this line; meanwhile, the room reaches stage 4.
+        // The check waits for this line; meanwhile, the room's thread reaches the `todo!` of stage 4.
         (2, "lab2-nick-group/server/src/main.rs", "Nickname is {", "Nick is {"),
     ];
     let kit = students_kit();

@@ -1,4 +1,4 @@
-//! The grader plays people at terminals and peers on network connections and checks what each of them receives.
+//! The grader simulates people at terminals and peers on network connections and checks what each of them receives.
 //!
 //! Each folder covers one idea. The folders are layers, listed from top to bottom. A file may use its own layer and the
 //! layers below it, but never a layer above it. A test in `tests/kit` reads this table and checks that every file

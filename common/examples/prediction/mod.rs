@@ -82,7 +82,7 @@ impl Prediction {
         }
     }
 
-    /// Compares the prediction with what happened (a number or the letter of a choice) and prints the explanation.
+    /// Compares the prediction with `happened`, the actual number or the letter of the right choice, and prints `why`.
     pub fn compare(&self, happened: io::Result<impl Into<u64>>, why: &str) -> ExitCode {
         let happened = match happened {
             Ok(happened) => happened.into(),

@@ -87,7 +87,7 @@ pub fn has_invisible(name: &str) -> bool {
 /// assert_ne!(same_name("alice"), same_name("\u{430}lice"));
 /// ```
 pub fn same_name(name: &str) -> String {
-    // `ẞ` becomes `ß` in lowercase, `ß` becomes `SS` in uppercase, and only then are both the same.
+    // Lowercasing turns `ẞ` into `ß`, and uppercasing turns `ß` into `SS`. After both steps, all three are the same.
     let lower = name.nfkc().flat_map(char::to_lowercase);
     let upper = lower.flat_map(char::to_uppercase);
     let folded: String = upper.flat_map(char::to_lowercase).nfkc().collect();

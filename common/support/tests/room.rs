@@ -150,7 +150,7 @@ fn a_thread_waits_when_too_many_bytes_wait_for_the_room() {
         }
         done.send(()).unwrap();
     });
-    // Eight messages fit into 512 KiB; the ninth has to wait.
+    // Eight messages fit in 512 KiB; the ninth has to wait.
     while put_in.load(Ordering::SeqCst) < 8 {
         thread::yield_now();
     }
@@ -176,7 +176,7 @@ fn a_thread_does_not_work_in_the_room_forever() {
         room.send_now(Message::Joined(1)).unwrap();
         done.send(()).unwrap();
     });
-    wait.recv_timeout(PATIENCE).expect("the thread works forever");
+    wait.recv_timeout(PATIENCE).expect("the thread runs forever");
     // Dropping the room locks the mutex, so the guard must be dropped first.
     let last = again.lock().unwrap().take();
     drop(last);

@@ -13,14 +13,14 @@ use common::{MAX_MESSAGE, print_line};
 
 use crate::exit;
 
-/// The maximum length of a line, in bytes. A line and the prefix that a client adds must fit into a message together.
+/// The maximum length of a line, in bytes. A line and the prefix that a client adds must fit in a message together.
 const MAX_LINE: usize = MAX_MESSAGE - 1024;
 
 /// The text that is printed when a line is too long for a message.
 pub const TOO_LONG: &str = "That line is too long for one message; it was not sent";
 
-/// The maximum total length, in bytes, of the lines that are waiting for the program. When the lines reach this limit,
-/// nothing more is read from a pipe until there is space again.
+/// The maximum total length, in bytes, of the lines that are waiting for the program. If a line from a pipe would
+/// exceed this limit, nothing more is read from the pipe until there is space for the line.
 const MAX_WAITING: usize = 1024 * 1024;
 
 /// The text that is printed when there is no space for a typed line.

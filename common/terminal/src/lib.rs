@@ -180,7 +180,7 @@ impl Terminal {
 
     /// Waits for the next line. Returns `None` when the user leaves with Ctrl-D or Ctrl-C, or when the input ends.
     ///
-    /// The line fits into a message, and newlines in pasted text have become spaces.
+    /// The line fits in a message, and newlines in pasted text have become spaces.
     pub fn read_line(&mut self) -> Option<String> {
         self.read_ahead();
         let (typed, line) = self.input.take()?;
@@ -332,7 +332,7 @@ impl Screen {
         }
         let message = match result {
             Ok(()) => "the server closed the connection".to_owned(),
-            Err(error) => format!("the connection to the server is lost: {error}"),
+            Err(error) => format!("the connection to the server was lost: {error}"),
         };
         if self.is_reading() {
             self.wait_until_shown();
@@ -386,7 +386,7 @@ impl Screen {
         let Some(printer) = &self.printer else { return };
         let (shown, wait) = mpsc::sync_channel(1);
         if printer.try_send(Piece::Mark(shown)).is_err() {
-            // The queue is full, so wait a short time instead.
+            // The queue is full and has not accepted the mark, so only wait a short time.
             thread::sleep(LINGER / 10);
             return;
         }
@@ -427,8 +427,8 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
     }
 }
 
-/// Writes all the bytes or returns an error at `end`, because a server that does not read must not keep the user from
-/// leaving.
+/// Writes all the bytes, or returns an error if they are not written before the time `end`, because a server that does
+/// not read must not keep the user from leaving.
 fn write_until(end: Instant, mut stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         // When no time is left, the timeout is zero, which `set_write_timeout` rejects with an error.

@@ -23,7 +23,7 @@ extern "C" fn __sanitizer_cov_8bit_counters_init(begin: *mut u8, end: *mut u8) {
     }
 }
 
-/// The edges in the code that the inputs so far have reached, and how often.
+/// The edges in the code that the inputs have reached so far, and how often an execution reached each edge.
 pub struct Coverage {
     counters: &'static mut [u8],
     /// For each counter, the magnitudes that it has had, one bit for each magnitude.
@@ -59,8 +59,7 @@ impl Coverage {
         self.counters.fill(0);
     }
 
-    /// Returns whether the execution has reached an edge that was not reached before, or reached it many times more
-    /// often.
+    /// Returns whether the execution has reached a new edge, or whether a known edge's counter has a new magnitude.
     pub fn is_new(&mut self) -> bool {
         let mut is_new = false;
         let (counters, rest) = self.counters.as_chunks::<32>();

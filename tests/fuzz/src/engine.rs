@@ -210,7 +210,7 @@ pub fn shrunk(target: &Target, input: &[u8], limit: Duration) -> Vec<u8> {
     input
 }
 
-/// Returns some of the inputs, the shortest first, that together reach the same code as all of them.
+/// Returns a subset of the inputs, the shortest first, that reaches the same code as all inputs.
 pub fn needed(target: &Target, mut inputs: Vec<Vec<u8>>, coverage: &mut Coverage) -> Vec<Vec<u8>> {
     inputs.sort_by_key(Vec::len);
     coverage.forget();

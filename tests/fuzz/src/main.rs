@@ -38,7 +38,7 @@ struct Options {
     /// Seed for all random choices; by default, derived from the current time
     #[arg(long)]
     seed: Option<u64>,
-    /// Number of the first execution or session, for reproducing a mistake
+    /// Number of the first execution or session, for reproducing a failure
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     from: u64,
     /// Runs the parser only with the bytes in this file
@@ -81,7 +81,8 @@ fn run(options: &Options) -> Result<Option<ExitCode>> {
     println!("seed {seed}");
     let watch = Watch::start();
     let mut all = Vec::new();
-    // A program's turn may take longer than its share of the time, so the programs come first.
+    // The programs come first in each round: a program's turn may exceed its share of the time, and the parsers then
+    // share what is left.
     let program = options.program.as_deref();
     for (kind, lab) in programs {
         let playing = Playing::new(kind, lab, seed, options.from, program)?;
@@ -250,7 +251,7 @@ fn guided() -> Result<ExitCode> {
     let host = version
         .lines()
         .find_map(|line| line.strip_prefix("host: "))
-        .context("rustc names no host")?;
+        .context("rustc did not report its host platform")?;
     let root = grader::kit::root();
     let folder = Path::new("target/guided");
     let status = Command::new(cargo)

@@ -82,7 +82,7 @@ fn unlimited_memory_is_found() {
     );
 }
 
-/// This reader looks at the whole payload again for every 64 bytes.
+/// For every 64 bytes of a payload, this reader looks at all bytes before them again.
 #[test]
 fn quadratic_time_is_found() {
     is_found(

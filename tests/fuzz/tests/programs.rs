@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 struct Mistake {
     kind: Kind,
     lab: u32,
-    /// The file below `labs/`.
+    /// The file's path relative to `labs/`.
     file: &'static str,
     find: &'static str,
     replace: &'static str,
@@ -72,7 +72,7 @@ const MISTAKES: [Mistake; 7] = [
         file: "lab4-multi-room/server/src/hall.rs",
         find: "if room.members.contains(&id) => self.say",
         replace: "if room.members.contains(&id) || !room.members.is_empty() => self.say",
-        says: "neither of the two has said this",
+        says: "neither of the two has sent this",
     },
     // The client ignores the end of the stream.
     Mistake {

@@ -47,7 +47,7 @@ fn apart() -> Command {
 struct Running(Child);
 
 impl Running {
-    /// Starts a command, waits for its first line of output, and returns this line.
+    /// Starts a command, waits for its first line of output, and returns the process and that line.
     fn start(command: &mut Command) -> (Self, String) {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();

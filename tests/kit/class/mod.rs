@@ -91,8 +91,8 @@ fn a_class_gets_the_right_points() {
     class.check(&first.submissions);
     holds_no_folder(&json, &class);
 
-    // The results are the same if the grading run is repeatedly killed, uses a different number of jobs, and reads the
-    // finished programs (the control) from a file.
+    // A second grading run must have the same results, although it is repeatedly killed, uses a different number of
+    // jobs, and reads the finished programs (the control) from a file.
     let control = class.file("control.tar.gz");
     lab().arg("export").arg("--control").arg(&control).assert().success();
     let again = class.file("again.json");

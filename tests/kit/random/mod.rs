@@ -41,7 +41,7 @@ const MOST_LINES: usize = 250;
 const MOST_BYTES: usize = 64 * 1024;
 const MOST_PAGE_BYTES: usize = 512 * 1024;
 
-/// The maximum processor time for everything that is created from one journal, in a build without optimization.
+/// The maximum processor time for creating all reports from one journal, in a build without optimization.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The maximum processor time for one of the largest possible journals.
@@ -254,7 +254,7 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
     quoted(&run.texts[0]).iter().try_for_each(|line| is_harmless("a quote", line))
 }
 
-/// Checks that each line except a command fits into these columns and that the text is not too long.
+/// Checks that each line except a command fits in `columns` columns and that the text is not too long.
 fn is_fitting(name: &str, text: &str, columns: usize) -> Result<(), String> {
     is_harmless(name, text)?;
     let is_command =

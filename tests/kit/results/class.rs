@@ -1,4 +1,5 @@
-//! Creates invented classes: one with every verdict and one with everything that a submission may try.
+//! Creates fictitious classes: one with every verdict, and one with hostile text in every field that a submission
+//! controls.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use grader::report::svg;
 pub const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(1)>\"onclick=\"alert(1)' \
                            \x1b[31m\x1b]0;title\x07\0\u{9b}2J \u{202e}\u{2066}|a;=1+1;\"=2+2\"\t=3+3\r=4+4 \u{fffd}";
 
-/// Beginnings of cells that spreadsheets may treat as formulas.
+/// Texts that spreadsheets may treat as formulas if a cell begins with them.
 pub const FORMULAS: [&str; 12] = [
     "=cmd|' /C calc'!A0",
     "+1+1",

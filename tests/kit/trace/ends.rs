@@ -96,7 +96,7 @@ fn errors_name_the_port_and_what_to_do() {
     assert!(has("exited before listening") && has("oh dear") && has("exit status: 3"), "{words}");
 }
 
-/// Returns the command line of a finished server.
+/// Returns the command line that starts a lab's server from `solutions/`.
 fn finished(lab: u32) -> String {
     format!("{} {{port}}", executable(&format!("solution{lab}-server")).display())
 }

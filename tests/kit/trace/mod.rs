@@ -119,8 +119,7 @@ impl Trace {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// Waits until the trace ends. Returns its exit status, the ladder, and the remaining lines that are not part of
-    /// the ladder.
+    /// Waits until the trace ends. Returns its exit status, the ladder, and the rest of its other output.
     fn ends(&mut self) -> (ExitStatus, Vec<String>, String) {
         // Both streams end when the process ends.
         let words: Vec<_> = iter(&self.words).collect();

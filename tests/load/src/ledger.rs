@@ -52,9 +52,9 @@ pub struct Ear {
 }
 
 impl Ledger {
-    /// Creates a ledger. For each sender, `spoken` contains the frame in which it sends its messages, and `heard`
-    /// contains the frame in which `listeners` people receive them. At most `window` messages from a sender are in
-    /// flight.
+    /// Creates a ledger. For each sender, `spoken` contains the bytes around each text that the sender sends, and
+    /// `heard` contains the bytes around the same text when other people receive it. Each message has `listeners`
+    /// receivers. At most `window` messages from a sender are in flight.
     ///
     /// # Errors
     /// Returns an error if there are too many listeners or messages.

@@ -19,7 +19,7 @@ pub enum Mistake {
     Stalled,
 }
 
-/// An error: a mistake, and a sentence that names the people and the messages.
+/// A mistake that was found, with a sentence that names the people and the messages involved.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The mistake.

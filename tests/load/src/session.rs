@@ -59,8 +59,8 @@ pub struct Session {
     unsent: Vec<Vec<u8>>,
     events: Vec<EpollEvent>,
     bytes: Vec<u8>,
-    /// The number of deliveries at the end of the last turn, and the last time at which this number had grown or no
-    /// messages were in flight.
+    /// The number of deliveries at the end of the last turn, and the end of the most recent turn in which this number
+    /// increased or after which no messages were in flight.
     progress: (u64, Instant),
     stopped: Option<Instant>,
 }

@@ -26,14 +26,14 @@ pub enum Measurement {
     Throughput {
         /// The number of people who send.
         senders: usize,
-        /// The number of people who read, including the senders.
+        /// The number of people who read the messages, including the senders.
         receivers: usize,
         /// The number of additional people who join but do not read.
         deaf: usize,
     },
     /// One person sends [`LATENCY_RATE`] messages per second.
     Latency {
-        /// The number of people who read, including the sender.
+        /// The number of people who read the messages, including the sender.
         receivers: usize,
     },
     /// People connect and join.

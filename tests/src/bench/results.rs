@@ -64,11 +64,11 @@ pub struct Quantity {
     pub title: String,
     /// The unit of the values.
     pub unit: Unit,
-    /// The values of each server. The relay comes first.
+    /// The measured values of each server. The relay comes first.
     pub series: Vec<Series>,
 }
 
-/// The values of one server.
+/// The measured values of one server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// The name of the server.

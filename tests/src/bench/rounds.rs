@@ -39,8 +39,7 @@ const QUOTED: usize = 4;
 /// The results of one measurement.
 #[derive(Default)]
 struct Measured {
-    /// The measured value of each of the measurement's quantities. A value is `None` if the server stopped delivering
-    /// messages.
+    /// The measured value of each quantity. A value is `None` if the server stopped delivering messages.
     values: Vec<Option<f64>>,
     /// The processor time that the load generator used per second, in seconds.
     load: f64,
@@ -129,7 +128,8 @@ fn note(measurement: Measurement, name: &str, all: &[Measured]) -> Vec<String> {
     let mut notes = Vec::new();
     if Spread::of(all.iter().map(|one| one.load)).is_some_and(|load| load.median > BUSY) {
         notes.push(format!(
-            "{what}, {name}: the load generator used its whole processor, so it may limit the rate"
+            "{what}, {name}: the load generator used almost all of its processor's time, so it may \
+             limit the rate"
         ));
     }
     if deaf > 0 {
@@ -178,8 +178,9 @@ fn measure(
         let is_students = matches!(contender, Contender::Server { is_students: true, .. });
         if let Some(stage) = unwritten_stages(&said).into_iter().min().filter(|_| is_students) {
             let lab = plan.lab;
-            let what =
-                format!("stage {lab}.{stage} is not written yet; first run: cargo lab check {lab}");
+            let what = format!(
+                "stage {lab}.{stage} is not written yet; run this first: cargo lab check {lab}"
+            );
             return fault(what, true);
         }
         let mut what = format!("{error:#}");

@@ -44,7 +44,7 @@ pub enum Contender {
 }
 
 impl Contender {
-    /// Returns the name in the results.
+    /// Returns the name under which the program appears in the results.
     pub fn name(&self) -> &str {
         match self {
             Self::Relay => RELAY,

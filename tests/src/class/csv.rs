@@ -21,7 +21,7 @@ pub fn write(record: &Record, file: &Path) -> Result<()> {
         .flat_map(points)
         .map(|(column, _)| (column, name(column)))
         .collect();
-    // Every text cell is quoted, so that a spreadsheet that expects another separator does not split a name.
+    // Every text cell is quoted. Otherwise, a spreadsheet program that expects another delimiter could split a name.
     let mut out = WriterBuilder::new().quote_style(QuoteStyle::NonNumeric).from_writer(Vec::new());
     let first = ["name", "points", "maximum", "complete"].map(ToOwned::to_owned);
     let last = ["hidden stages", "date", "error"].map(ToOwned::to_owned);

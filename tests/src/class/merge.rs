@@ -87,7 +87,8 @@ struct Rules {
     class: Option<(String, Class)>,
 }
 
-/// A lab's weight and, for each stage, its number, its maximum, and whether it is hidden or a bonus stage.
+/// A lab's weight and, for each stage, its number, its maximum number of points, and whether it is hidden or a bonus
+/// stage.
 #[derive(PartialEq)]
 struct Lab(u32, Vec<(u32, u32, bool, bool)>);
 

@@ -88,7 +88,7 @@ pub struct Submission {
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
-    /// The reason why the submission could not be graded completely or at all.
+    /// The reason why the submission could not be graded, or could be graded only in part.
     pub error: Option<String>,
     /// This submission's containment tier; see [`Record::tier`]. The tier may differ if the result is from an
     /// earlier grading.

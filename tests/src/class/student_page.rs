@@ -31,7 +31,7 @@ pub fn student_page(submission: &Submission, kit: &str) -> String {
     page(&format!("{name}: {total}"), &[STYLE], None, &body)
 }
 
-/// Returns the sum of the points in words, with a note about the stages that it leaves out.
+/// Returns the total points as text, with notes about stages that have no verdict or are not counted.
 fn total(submission: &Submission) -> String {
     let Submission { points, maximum, complete, hidden, labs, .. } = submission;
     let (won, all) = submission.bonus();

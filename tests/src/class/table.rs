@@ -11,8 +11,9 @@ use crate::class::verdicts::known;
 use crate::report::scoreboard::without_verdict;
 use crate::report::text::{cut, line, quoted_line, wrapped};
 
-/// The widths of the sum and of a lab's points, in columns.
+/// The width of the sum of a submission's points, in columns.
 const SUM: usize = 8;
+/// The width of a lab's points, in columns.
 const LAB: usize = 7;
 /// The minimum width of a name, in columns. If the points of all labs would leave less space than this for the names,
 /// the table shows only the sums.

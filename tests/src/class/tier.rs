@@ -25,8 +25,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// Returns the level that the text of a tier names. Returns `None` if the tier lacks some of the restrictions that
-    /// level B requires.
+    /// Returns the tier that is named at the beginning of the text, or `None` if the text describes a machine that
+    /// lacks at least one of the restrictions of tier B.
     fn of(tier: &str) -> Option<Self> {
         match tier.split([' ', ':']).next() {
             Some("A") => Some(Self::A),
@@ -43,7 +43,7 @@ pub struct Tier {
     programs: String,
     /// The reason why namespaces are unavailable, or `None` if they are available.
     refused: Option<String>,
-    /// The level that the instructor requires.
+    /// The tier that the instructor requires.
     required: Option<Level>,
 }
 

@@ -26,7 +26,8 @@ const MDBOOK: &str = "target/tools/bin/mdbook";
 pub const INSTALL: &str = "cargo install mdbook --version 0.5.4 --locked --no-default-features \
                        --features search --root target/tools";
 
-/// Opens a page in the browser and prints its path. A missing browser is not an error, because the path is printed.
+/// Opens a page in the browser and prints its path. A missing browser is not an error, because the user can open the
+/// page at the printed path.
 ///
 /// # Errors
 /// Returns an error if the page does not exist or the pages cannot be built.

@@ -75,7 +75,7 @@ impl Options {
         Self { target, all, repeats: true, ..Self::default() }
     }
 
-    /// Returns the options for all stages, with every report.
+    /// Returns the options with which all stages are graded and every report is printed.
     pub fn of_all() -> Self {
         Self { all: true, ..Self::default() }
     }

@@ -44,7 +44,7 @@ pub struct Options {
     /// The number of submissions that are graded at the same time. Default: half the number of processors
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
-    /// Grades nothing if this machine's containment tier is lower than this one
+    /// Grades nothing if this machine's containment tier is lower than TIER
     #[arg(long, value_name = "TIER", value_enum, ignore_case = true)]
     require_tier: Option<Level>,
     /// Grades only part of the class, such as 2/8: every eighth submission, beginning with the second. `cargo lab

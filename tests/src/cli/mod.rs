@@ -64,7 +64,7 @@ The lab that you are working on:
   time of a change is when the file was last saved. If you have not changed any unfinished lab,
   the first unfinished lab comes next.";
 
-/// Work on the chat labs. Without a command, shows which stages pass and your next step
+/// Work on the chat labs. Without a command, shows your progress and your next step
 #[derive(Parser)]
 #[command(name = "cargo lab", bin_name = "cargo lab", version)]
 #[command(override_usage = USAGE, after_help = NOTES)]

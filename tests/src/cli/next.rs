@@ -91,7 +91,7 @@ fn functions(kit: &Path, lab: u32, stage: u32) -> Vec<String> {
     lines
 }
 
-/// Returns lines that name the lab's handout and the programs that a stage of an open lab runs.
+/// Returns lines that name an open lab's handout and the programs that one of its stages runs.
 fn programs(kit: &Path, lab: u32, role: Role) -> Vec<String> {
     let programs: &[&str] = match role {
         Role::Server => &["server"],

@@ -1,7 +1,7 @@
 //! `cargo lab export --gradescope`, `--github`, and `--prairielearn`: writes graders for platforms that courses use.
 //!
-//! Each platform's grader contains a kit for graders. It includes the solutions only on platforms that show them to
-//! nobody but the instructor. There, they are removed once the finished programs have been built.
+//! Each platform's grader contains a kit for machines that grade. The kit includes the solutions only on platforms that
+//! show them to nobody but the instructor. There, they are removed once the finished programs have been built.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ impl Platforms {
         Ok(true)
     }
 
-    /// Writes a kit for graders to a folder.
+    /// Fills a folder with a kit for machines that grade.
     fn kit(&self, kit: &Path, folder: &Path, with_solutions: bool) -> Result<()> {
         let mut made = exported(kit, Audience::Graders)?;
         if with_solutions {

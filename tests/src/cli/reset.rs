@@ -48,7 +48,7 @@ pub fn run(kit: &Path, options: Options) -> Result<()> {
         None => whole_lab(kit, lab, after)?,
         Some(_) if is_way_given => {
             bail!(
-                "only a whole lab can be guided or open: cargo lab reset {lab} --{}",
+                "only a whole lab can become a guided or an open lab: cargo lab reset {lab} --{}",
                 after.name()
             )
         }
@@ -101,7 +101,7 @@ struct Change {
     what: String,
 }
 
-/// The change of each file. The paths are relative to the kit.
+/// The change to each file. The paths are relative to the kit.
 type Changes = BTreeMap<PathBuf, Change>;
 
 /// Returns the changes that replace the starter's files and remove all other sources from the lab's packages.

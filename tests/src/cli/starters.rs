@@ -86,8 +86,8 @@ pub fn make(
 ) -> Result<BTreeMap<PathBuf, String>> {
     let mut starters = BTreeMap::new();
     for path in files::below(solutions)? {
-        // The small libraries' tests are left out. They would tell the student whether the code is right before the
-        // grader does.
+        // The small libraries' tests are left out. They would tell the student, before the grader does, whether the
+        // code is correct.
         if path.components().any(|part| part.as_os_str() == "tests") {
             continue;
         }

@@ -44,7 +44,8 @@ struct Work {
     is_stop: bool,
 }
 
-/// The work on each stage that was tried or has `is_stop` set. The keys are the lab and stage numbers.
+/// The work on each stage that was tried and on each stage whose `is_stop` is set. The keys are the lab and stage
+/// numbers.
 type Works = BTreeMap<(u32, u32), Work>;
 
 /// Shows the numbers, or turns logging on or off.
@@ -177,9 +178,9 @@ fn class(files: &[PathBuf], say: impl Fn(&str)) -> Result<()> {
     });
     let logs = if count == 1 { "1 log".to_owned() } else { format!("{count} logs") };
     say(&format!(
-        "{logs}. Checks, minutes, and hints are counted until the stage passes. Each value is the median of the \
-         logs that reached the stage. Pauses of more than {} minutes are not counted. In each lab that a student \
-         has begun, the student is considered to have stopped at the first stage that has not passed.",
+        "{logs}. Checks, minutes, and hints are counted until the stage passes. Each of these values is the median \
+         over the logs that reached the stage. Pauses of more than {} minutes are not counted. In each lab that a \
+         student has begun, the student is considered to have stopped at the first stage that has not passed.",
         PAUSE / 60
     ));
     Ok(())

@@ -12,14 +12,14 @@ use crate::harness::{Harness, Run};
 use crate::journal::failure::{Check, Failure};
 use crate::system::program::Runnable;
 
-/// The outcome of running a plan, and whether the server exited.
+/// The outcome of running a plan, and how the server ended if it is no longer running.
 #[derive(Clone)]
 pub struct Game {
     /// The outcome of running the plan.
     pub played: Played,
-    /// The server's exit status or the signal that terminated it, if it exited.
+    /// The server's exit status, or the signal that terminated the server, or `None` if the server is still running.
     pub ended: Option<String>,
-    /// The run in which the game was played, and the time in this run when the play began.
+    /// The run in which the game was played, and the time in this run when the player started.
     pub run: Option<(Run, Duration)>,
 }
 
@@ -92,6 +92,7 @@ pub fn game_of(
 /// If the server reported that some stages are not written yet, returns an error that names the first of them.
 fn unwritten(harness: &Harness, lab: u32) -> Option<Failure> {
     let stage = harness.journal().unwritten_stages().into_iter().min()?;
-    let why = format!("stage {lab}.{stage} is not written yet; first run: cargo lab check {lab}");
+    let why =
+        format!("stage {lab}.{stage} is not written yet; run this first: cargo lab check {lab}");
     Some(Failure::Grader(why))
 }

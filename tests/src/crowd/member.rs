@@ -42,7 +42,7 @@ pub struct Person {
 
 /// A person in a room.
 pub struct Member {
-    /// The entry in which the person began to join.
+    /// The entry that records that the person began to join.
     pub asked: usize,
     /// The entry after which the person is certain to be a member.
     pub sure: Option<usize>,

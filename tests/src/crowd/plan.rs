@@ -40,8 +40,8 @@ pub enum Act {
         /// Whether the nickname ends with a newline, in wire format 2.
         newline: bool,
     },
-    /// Joins another room, in wire format 4. If the person is already a member of the room, the request is repeated and
-    /// must get the same reply.
+    /// Joins another room, in wire format 4. If the person is already a member of the room, the request is a repeat
+    /// and must get the same reply as before.
     Enter(usize),
     /// Sends one or more chat messages in one piece.
     Say(Vec<Line>),
@@ -94,7 +94,7 @@ const WORDS: [&str; 16] = [
     "maple", "naïve", "olive", "piñata", "raven",
 ];
 
-/// On average, one out of this many message texts is long.
+/// On average, one message text in this many is long.
 const LONG_ONE_OF: u32 = 24;
 
 /// The length of a long message text, in bytes. A text this long is too large for the original programs' buffers.

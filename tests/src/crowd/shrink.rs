@@ -143,8 +143,8 @@ impl Search<'_> {
         smaller.events.len() < self.plan.events.len() && self.fails(&smaller)
     }
 
-    /// First tries to remove everyone who is not involved in the violation. If the rule is then no longer broken, tries
-    /// to remove smaller and smaller groups of those people.
+    /// First tries to remove all people who are not involved in the violation. If the plan without these people
+    /// does not break the rule, tries to remove smaller and smaller groups of them.
     fn people(&mut self, involved: &BTreeSet<usize>) {
         let is_calm = |event: &Event| event.what == Act::Calm;
         if self.fails_with(|_, event| is_calm(event) || involved.contains(&event.who)) {
@@ -164,7 +164,7 @@ impl Search<'_> {
         }
     }
 
-    /// Tries to remove one chunk of events after another, in smaller and smaller chunks.
+    /// Tries to remove one chunk of events after another, first large chunks and then smaller and smaller ones.
     fn events(&mut self) {
         let mut size = self.plan.events.len().div_ceil(2);
         loop {

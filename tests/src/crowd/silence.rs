@@ -17,11 +17,11 @@ pub struct Manner<'a> {
     pub progress: &'a dyn Fn(usize),
 }
 
-/// If the server is busy, it may be silent for this many times as long.
+/// A busy server may be silent for longer, by this factor.
 const BUSY: u32 = 10;
 
-/// Measures how long it has been since anything happened. At most [`LOOK`] is counted between two checks, because both
-/// programs may have been suspended during a longer gap.
+/// Measures how long it has been since anything happened. Of the time between two checks, at most [`LOOK`] is counted,
+/// because both programs may have been suspended during a longer gap.
 pub struct Silence {
     idle: Duration,
     busy: Duration,
@@ -29,7 +29,7 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Starts to measure how long nothing happens.
+    /// Starts to measure a silence that begins now.
     pub fn begin() -> Self {
         Self { idle: Duration::ZERO, busy: Duration::ZERO, looked: Instant::now() }
     }

@@ -35,7 +35,7 @@ impl Author {
         }
     }
 
-    /// Returns whether the folder exists. A student kit may have no solutions.
+    /// Returns whether the folder exists. An exported student kit contains no solutions.
     pub fn exists(self, kit: &Path) -> bool {
         kit.join(self.folder()).is_dir()
     }
@@ -273,7 +273,7 @@ impl Grader {
         (server, client)
     }
 
-    /// Returns a lab's `server` or `client`. Builds the program first if necessary.
+    /// Returns the lab's program that is called `name`: `server` or `client`. Builds the program first if necessary.
     pub fn program(&self, author: Author, lab: u32, name: &str) -> Runnable {
         let package = author.package(lab, name);
         Runnable::Missing(match self.build(author) {

@@ -16,10 +16,10 @@ use crate::harness::stage::Lab;
 use crate::journal::panics::caught;
 use crate::labs;
 
-/// The path of the log file if logging is turned on. `cargo clean` does not remove the file, and git ignores it.
+/// The path of the log file while logging is turned on. `cargo clean` does not remove the file, and git ignores it.
 pub const ON: &str = ".kept/stats.log";
 
-/// The path of the log file if logging has been turned off.
+/// The path to which the log file is moved when logging is turned off.
 pub const OFF: &str = ".kept/stats-off.log";
 
 /// The maximum size of a log. If a log would exceed this size, its older half is removed.

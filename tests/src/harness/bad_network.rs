@@ -35,7 +35,7 @@ impl BadNetwork {
         self.address
     }
 
-    /// From now on, makes the network cause this trouble, and no other.
+    /// From now on, makes the network cause only this trouble.
     ///
     /// # Errors
     /// Returns an error if the relay has ended.
@@ -54,7 +54,7 @@ impl Harness {
         woken.set_nonblocking(true)?;
         let (listens, listening) = mpsc::channel();
         let (name, journal) = (name.to_owned(), self.journal().clone());
-        self.journal().spawn("passing on connections", move || {
+        self.journal().spawn("passing on the bytes of connections", move || {
             let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             // The nicknames do not matter here, and in wire format 1 there are none.
             match Relay::new(1, anywhere, server, Trouble::default()) {
@@ -93,7 +93,8 @@ fn passes_on(
         }
         let until = Instant::now() + LONG;
         relay.wait(&[woken.as_fd()], due.map_or(until, |due| due.min(until)))?;
-        // There is one byte for each change of the trouble. Another change is made in the next round.
+        // Each new trouble comes with one byte. Only one byte is read, so the next wait ends at once if another new
+        // trouble is waiting.
         let _ = (&*woken).read(&mut [0]);
     }
 }

@@ -26,7 +26,7 @@ pub struct Decorations<'a> {
 }
 
 impl<'a> Decorations<'a> {
-    /// Creates a finder of decorations for the run that this journal records.
+    /// Creates a value that finds decorations in the run that this journal records.
     pub fn new(journal: &'a Journal) -> Self {
         Self { journal, words: OnceCell::new() }
     }

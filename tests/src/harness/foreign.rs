@@ -2,18 +2,18 @@
 
 use crate::journal::{Event, EventKind, Wire};
 
-/// The number of bytes to compare before the copied bytes.
+/// How many bytes before the copied bytes are compared with the bytes on the wire.
 const BEFORE: usize = 6;
 
-/// The number of bytes to compare after the copied bytes.
+/// How many bytes after the copied bytes are compared with the bytes on the wire.
 const AFTER: usize = 3;
 
 /// Returns the position of `bytes` in `output` if the program copied them unchanged from the wire. `output` is
 /// everything that the program of participant `name` has shown.
 ///
 /// A program that shows these bytes before any participant has sent them also uses them for its own purposes. In the
-/// output of such a program, the bytes are treated as copied only if the text before or after them is the same as on
-/// the wire.
+/// output of such a program, the bytes count as copied only if the text directly before or directly after them is also
+/// the same as on the wire.
 pub fn find(name: &str, output: &[u8], bytes: &[u8], events: &[Event]) -> Option<usize> {
     let mut at = positions(output, bytes);
     let is_own = is_own(name, bytes, events);

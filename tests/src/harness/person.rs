@@ -241,7 +241,7 @@ impl Person {
                 })
             })
         };
-        // A program that draws its screen may be in the middle of drawing it.
+        // A program that draws its own screen may be partway through a redraw.
         let is_right = self.program.output.wait(|screen| {
             let is_right = count(screen) == expected;
             if screen.is_plain() {
@@ -278,8 +278,8 @@ impl Person {
         self.ends(&format!("exit status {code}"), |found| found == code)
     }
 
-    /// Waits until the program exits with a status other than 0 and checks that its output below the lines seen before
-    /// contains `text`, ignoring case.
+    /// Waits until the program exits with a status other than 0. Checks that the output after the lines that have
+    /// already been seen contains `text`, ignoring case.
     pub fn fails_saying(&self, text: &str) -> Check {
         self.ends("an exit status other than 0", |found| found != 0)?;
         // The terminal may not have delivered the last output yet.

@@ -109,8 +109,7 @@ mod tests {
         Harness::new(none(), none(), 1)
     }
 
-    /// Returns the verdict on an event and the number of times that it happened. The event is late the first `late`
-    /// times.
+    /// Returns the verdict on an event that is late in the first `late` attempts, and the number of attempts.
     fn verdict(late: usize) -> (Check, usize) {
         let mut times = 0;
         let long_ago = Instant::now().checked_sub(LATE * 2).unwrap();

@@ -67,7 +67,7 @@ impl Drop for Tap {
     }
 }
 
-/// Both ends of the connections through a tap.
+/// The two ends of the connections that go through a tap: the client and the server.
 struct Ends {
     name: String,
     server_name: String,
@@ -100,7 +100,7 @@ impl Ends {
         let pumps = pump(client, &server, journal, note(EventKind::Sent))
             .and_then(|()| pump(&server, client, journal, note(EventKind::Got)));
         if let Err(error) = pumps {
-            journal.breaks(&format!("passing on a connection: {error}"));
+            journal.breaks(&format!("passing on the bytes of a connection: {error}"));
             resets(client);
             resets(&server);
         }
@@ -123,7 +123,7 @@ fn pump(
     let (from, to) = (Arc::clone(from), Arc::clone(to));
     // This call fails if the other end has already closed the connection. The thread detects this later.
     let _ = to.set_nodelay(true);
-    journal.spawn("passing on a connection", move || {
+    journal.spawn("passing on the bytes of a connection", move || {
         let mut bytes = vec![0; 16 * 1024];
         loop {
             match (&*from).read(&mut bytes) {

@@ -1,4 +1,4 @@
-//! Receives bytes from a reading thread and waits for them without polling.
+//! Receives bytes from a thread that reads them, and waits for them without polling.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -54,7 +54,7 @@ impl Content for Stream {
     }
 }
 
-/// Bytes that a reading thread adds and a script waits for.
+/// Bytes that a thread reads and adds, and that a script waits for.
 #[derive(Default)]
 pub struct Inbox<C = Stream> {
     arrived: Mutex<Arrived<C>>,
@@ -113,7 +113,7 @@ impl<C: Content> Inbox<C> {
     }
 
     /// Returns a value that, when dropped, records that nothing more will arrive, unless this has already been
-    /// recorded. The reading thread holds this value, so that nothing waits for a thread that has panicked.
+    /// recorded. The thread that reads holds this value, so that nothing waits for a thread that has panicked.
     pub fn ends_with_reader(self: &Arc<Self>) -> impl Drop + Send + use<C>
     where
         C: Send,

@@ -34,7 +34,8 @@ pub fn lab_of(path: &Path) -> Option<u32> {
     digits?.parse().ok()
 }
 
-/// Returns a package's folder, for example `labs/lab2-nick-group/server` for `labs`, 2 and `server`.
+/// Returns the path of a package, for example `labs/lab2-nick-group/server` for the arguments `"labs"`, `2`, and
+/// `"server"`.
 pub fn package(kit: &Path, folder: &str, lab: u32, name: &str) -> Option<PathBuf> {
     let labs = fs::read_dir(kit.join(folder)).ok()?.filter_map(Result::ok);
     let mut labs = labs.filter(|entry| lab_of(Path::new(&entry.file_name())) == Some(lab));

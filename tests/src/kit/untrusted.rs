@@ -1,4 +1,4 @@
-//! Reads the exercises in untrusted source files. A folder may contain files that never end or code that is nested so
+//! Reads the exercises in untrusted source files. A folder may contain files that never end, or code that is nested so
 //! deeply that the parser would overflow its stack and crash the grader.
 
 use std::fs;
@@ -67,8 +67,8 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
 }
 
 /// Returns an upper bound on the nesting depth of expressions and types. Each token may open a nesting level, as in
-/// `!!!!x`; the next `;` outside brackets closes these levels. The tokens of attributes, and thus of doc comments, open
-/// no levels.
+/// `!!!!x`; the next `;` outside brackets closes these levels. An attribute, and thus a doc comment, opens no level
+/// for the code after it.
 fn nesting(tokens: TokenStream) -> usize {
     let mut deepest = 0;
     // This function itself must not be recursive.
@@ -153,7 +153,7 @@ mod tests {
     /// The fuzzer found this mistake: while `cargo lab watch` was running, its memory use grew with each check.
     #[test]
     fn no_copy_of_a_source_is_kept() {
-        // The first number of a span is the total length of everything that the thread parsed earlier.
+        // The start position of a span includes the length of everything that the thread parsed earlier.
         let parsed = || {
             let text = format!("{:?}", "x".parse::<super::TokenStream>().unwrap());
             let number = text.split_once("bytes(").and_then(|(_, after)| after.split_once('.'));

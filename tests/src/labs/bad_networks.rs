@@ -33,7 +33,7 @@ pub struct Group<'a> {
     pub people: [&'a Person; 3],
     /// The simulated network between each person's client and the server, in the same order.
     pub networks: &'a [BadNetwork; 3],
-    /// Returns the line that shows a text from the person with this name.
+    /// Returns the line that shows a message from the person with this name.
     pub shown: fn(&str, &str) -> String,
     /// Whether speakers also see their own messages.
     pub speaker_sees: bool,
@@ -66,7 +66,7 @@ impl Group<'_> {
         Trouble { seed: Some(self.harness.seed()), ..Trouble::default() }
     }
 
-    /// Checks that everyone sees a text from the person with this number.
+    /// Checks that everyone sees a message from `NAMES[speaker]`. The speaker sees it only if `speaker_sees` is true.
     fn see(&self, speaker: usize, text: &str) -> Check {
         let line = (self.shown)(NAMES[speaker], text);
         let people = self.people.iter().enumerate();

@@ -38,13 +38,13 @@ pub struct Connection {
     pipes: [Pipe; 2],
     /// Whether the connection to the server is still being established.
     is_connecting: bool,
-    /// For each direction, whether the socket to the receiver was full.
+    /// For each direction, whether the send buffer of the socket to the receiver was full.
     is_full: [bool; 2],
     /// Whether the relay no longer passes on any bytes, but discards all bytes that still arrive.
     is_draining: bool,
     /// For each direction, whether the relay has stopped because of `--stop-after`.
     is_stopped: [bool; 2],
-    /// For each end, whether the stream from it has ended.
+    /// For each socket in `ends`, whether the stream from that client or server has ended.
     has_ended: [bool; 2],
 }
 

@@ -62,8 +62,8 @@ pub enum What {
         /// The direction.
         way: Way,
     },
-    /// Because of an option, the relay stopped or closed one direction of a connection, or closed or reset the
-    /// connection.
+    /// Because of an option, the relay stopped or closed one direction of a connection, or it closed or reset
+    /// the whole connection.
     Trouble {
         /// The connection number.
         connection: u32,

@@ -90,8 +90,8 @@ impl Relay {
         self.connections.iter().any(|connection| connection.has_more(way))
     }
 
-    /// Does all work that can be done now. Then waits until there is more to do, one of the `others` is readable, or
-    /// the time `until` is reached. `report` receives the events.
+    /// Does all the work that can be done now. Then waits until there is more to do, one of the `others` is readable,
+    /// or the time `until` is reached. `report` receives the events.
     ///
     /// # Errors
     /// Returns an error if the system cannot wait.

@@ -22,7 +22,7 @@ pub struct Trouble {
     /// Holds bytes back for this long, then passes on everything that has arrived
     #[arg(long, value_name = "TIME", value_parser = times)]
     pub hold: Option<Between<Duration>>,
-    /// Joins the bytes that --hold held back into one piece, so that messages stick together
+    /// Joins the pieces that --hold held back, so that messages stick together
     #[arg(long, requires = "hold")]
     pub glue: bool,
     /// Waits before each piece, for example 20ms, 0.5s, or a random time (5ms-50ms)
@@ -31,7 +31,7 @@ pub struct Trouble {
     /// Passes on at most this many bytes per second in each direction of a connection
     #[arg(long, value_name = "BYTES/s", value_parser = rate)]
     pub rate: Option<u64>,
-    /// Passes on nothing more after this many bytes in one direction, but leaves the connection open
+    /// Stops passing on data after this many bytes in one direction, but leaves the connection open
     #[arg(long, value_name = "BYTES", value_parser = counts, group = "end")]
     pub stop_after: Option<Between<u64>>,
     /// Ends the stream to the receiver after this many bytes in one direction. The other direction continues
@@ -43,7 +43,7 @@ pub struct Trouble {
     /// Resets the connection after this many bytes in one direction
     #[arg(long, value_name = "BYTES", value_parser = counts, group = "end")]
     pub reset_after: Option<Between<u64>>,
-    /// Passes on nothing more after this many bytes in one direction, until a script replaces the network trouble
+    /// Stops passing on data after this many bytes in one direction, until a script changes the simulated trouble
     #[arg(skip)]
     pub pause_after: Option<u64>,
     /// Passes on the next piece even if the receiver has not read the previous piece

@@ -13,7 +13,7 @@ const NAME: usize = 20;
 /// The number of columns for a value.
 const VALUE: usize = 8;
 
-/// The number of columns for a range: the smallest and the largest value.
+/// The number of columns for a range of values, for example `(1.00 MiB to 1.25 MiB)`.
 const RANGE: usize = 22;
 
 /// Returns the results as text.
@@ -21,7 +21,7 @@ pub fn to_text(results: &Results, columns: usize) -> String {
     let Results { lab, rounds, processors, .. } = results;
     let rounds = of_rounds(*rounds);
     let title = format!(
-        "lab {lab}, {rounds}, {processors} processors: the median (smallest to largest), × the relay in the same round"
+        "lab {lab}, {rounds}, {processors} processors: the median (smallest to largest) of the values and, after ×, of their ratios to the relay's values in the same rounds"
     );
     let mut parts = vec![style(wrapped(" ", &title, columns)).bold().to_string()];
     for quantity in results.quantities.iter().filter(|one| !one.series.is_empty()) {

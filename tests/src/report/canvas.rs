@@ -38,7 +38,7 @@ impl Canvas {
         }
     }
 
-    /// Clears the character at a column. A wide character is cleared completely, because a part of it cannot be shown.
+    /// Clears the character at a column. A wide character is cleared completely, because half of one cannot be shown.
     fn clear(&mut self, at: usize) {
         let is_covered = |cell: &Cell| *cell == Cell::Covered;
         let before = self.0[..=at].iter().rev().take_while(|cell| is_covered(cell)).count();

@@ -2,7 +2,7 @@
 
 use crate::report::text::{cut, folded, width};
 
-/// The text that is shown instead of a screen that contains nothing similar to the expected text.
+/// If a screen contains nothing similar to the expected text, this text is shown instead of what is on the screen.
 const OTHER_LINES: &str = "other lines, which are on the screen below";
 
 /// If the text is too long for its line, this many characters before the difference are shown.
@@ -85,7 +85,7 @@ fn same(one: &str, other: &str) -> usize {
     width(&same.collect::<String>())
 }
 
-/// Returns the wrapped lines of a text.
+/// Returns the lines of `text`, wrapped at `room` columns.
 fn lines(text: &str, room: usize) -> Vec<String> {
     text.split_inclusive('⏎').flat_map(|line| folded(line, room)).collect()
 }
@@ -165,7 +165,7 @@ fn alike(expected: &str, came: &str) -> usize {
     found.map_or(0, |at| came[..at].chars().count())
 }
 
-/// Returns as much of the text as fits into `room` columns, starting with the character at `begin`. If the text is
+/// Returns as much of the text as fits in `room` columns, starting with the character at `begin`. If the text is
 /// truncated, its total length follows.
 fn window(text: &str, begin: usize, room: usize) -> String {
     if begin == 0 && width(text) <= room {

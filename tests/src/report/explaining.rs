@@ -7,7 +7,7 @@ use crate::journal::visible::visible;
 use crate::journal::{Event, EventKind, Wire};
 use crate::report::text::plain;
 
-/// A text that is shorter than this may be part of another text by chance.
+/// A text shorter than this may occur in another text by chance.
 pub const SHORT: usize = 3;
 
 /// The maximum length of a text to search for, in bytes.

@@ -1,4 +1,4 @@
-//! The report about a failed stage.
+//! The report on a failed stage.
 
 mod advice;
 
@@ -36,7 +36,7 @@ const ROWS: usize = 14;
 /// The maximum number of screens that are shown if there is no ladder diagram that determines them.
 const MOST_SCREENS: usize = 4;
 
-/// The report about a failed stage, for a terminal or in another format.
+/// The report on a failed stage, for a terminal or in another format.
 pub struct Report<'a> {
     lab: &'a Lab,
     stage: &'a Stage,
@@ -60,7 +60,7 @@ impl<'a> Report<'a> {
     }
 
     /// Returns the same report, laid out for a terminal that is `columns` or [`MIN_COLUMNS`] columns wide, whichever is
-    /// more.
+    /// greater.
     #[must_use]
     pub fn in_columns(mut self, columns: usize) -> Self {
         self.columns = columns.max(MIN_COLUMNS);
@@ -73,7 +73,7 @@ impl<'a> Report<'a> {
         let columns = self.columns;
         let missing = |why: String| wrapped("   ", &why, columns);
         let mut parts = vec![stage_line_in(self.lab, self.stage, &self.graded.verdict, columns)];
-        // A program's exit may explain why something did not happen afterwards.
+        // A program's exit may explain why something did not happen afterward.
         let states = made("the states", || self.states());
         let lines = |lines: &[String]| self.states_text(lines);
         parts.push(states.as_ref().map(|states| lines(&states.ended)).unwrap_or_default());
@@ -146,7 +146,7 @@ impl<'a> Report<'a> {
         let (columns, mut lines) = (self.columns, Vec::new());
         let missing = |why: String| wrapped("   ", &why, columns);
         lines.push(made("the failure", || self.failure_text()).unwrap_or_else(missing));
-        // A compiler error, which spans several lines, is not a program's output, so it cannot be almost right.
+        // A text of several lines is a compiler error, not a program's output, so it has no near misses.
         if matches!(self.failure(), Some(Failure::Wrong { came, .. }) if !came.contains('\n')) {
             let misses = made("the near misses", || self.near_misses());
             let misses = misses.unwrap_or_else(|why| vec![why]);

@@ -29,7 +29,7 @@ const FIRST_ROWS: usize = 1;
 /// When rows in the middle are left out, at least this many rows at the end are kept.
 const LAST_ROWS: usize = 6;
 
-/// The number of events, up to and including the event that shows the failure, whose participants matter most.
+/// The participants in this many events matter most: the event that shows the failure and the events just before it.
 const NEAR: usize = 6;
 
 /// The maximum size of a ladder diagram.
@@ -60,7 +60,7 @@ pub struct Marks<'a> {
     pub evidence: Option<&'a Evidence>,
     /// The bytes that did not arrive.
     pub missing: Option<&'a [u8]>,
-    /// The position at which each piece of each event begins. An event without an entry is a single piece.
+    /// For each event, the positions at which its pieces begin. An event without an entry in this list is one piece.
     pub pieces: &'a [Vec<usize>],
     /// The failure in words: the line that it quotes, the expected text, and the text that came instead.
     pub texts: &'a [String],
@@ -138,7 +138,7 @@ impl Ladder {
         Self { lab, lanes, rows, left_out }
     }
 
-    /// Returns the ladder as text that is `columns` or [`MIN_COLUMNS`] columns wide, whichever is more.
+    /// Returns the ladder as text that is `columns` or [`MIN_COLUMNS`] columns wide, whichever is greater.
     pub fn to_text(&self, columns: usize) -> String {
         let columns = columns.max(MIN_COLUMNS);
         let width = (columns - CLOCK) / self.lanes.len().max(1);
@@ -226,8 +226,9 @@ pub fn short(lab: u32, text: &str) -> String {
     values.join(" · ")
 }
 
-/// Returns which rows of a range remain if the others are left out. The rows that explain the failure remain, each
-/// below the name of its step. If a step continues after the range, its name also remains.
+/// Returns, for each row of a range, whether the row remains when the range is shortened. The rows that explain the
+/// failure remain, each below the name of its step. If a step also has rows after the range, the row with the step's
+/// name remains, too.
 fn remaining(rows: &[Row], range: Range<usize>) -> Vec<bool> {
     let mut needs_step = rows.get(range.end).is_some_and(|row| !row.is_step());
     let mut remaining: Vec<_> = rows[range]
@@ -251,7 +252,7 @@ fn remaining(rows: &[Row], range: Range<usize>) -> Vec<bool> {
     remaining
 }
 
-/// Returns how many rows there are in total after the rows of a range have been left out. A gap counts as a row.
+/// Returns the total number of rows after a range has been shortened; see [`remaining`]. A gap counts as a row.
 fn len_without(rows: &[Row], range: Range<usize>) -> usize {
     let remaining = remaining(rows, range.clone());
     let gaps = remaining.chunk_by(|one, other| one == other).filter(|chunk| !chunk[0]).count();

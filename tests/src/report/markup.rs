@@ -146,7 +146,7 @@ pub fn screens<'a>(screens: impl Iterator<Item = (&'a str, &'a [String])>) -> St
     out + "</div>\n"
 }
 
-/// Returns the advice, each with a label.
+/// Returns the advice as a list in HTML. Each entry has a label.
 pub fn advice<'a>(advice: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let entry = |(label, text)| format!("<dt>{}</dt><dd>{}</dd>", escape(label), escape(text));
     format!("<dl>{}</dl>", advice.map(entry).collect::<String>())

@@ -88,7 +88,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     misses.iter().map(|miss| quoted_line(miss)).collect()
 }
 
-/// Returns a remark if the screen shows the line from an earlier step, but not again.
+/// Returns a remark if the screen already showed this line in an earlier step and has not shown it again since.
 fn shown_before(message: &[u8], evidence: &Evidence) -> Option<String> {
     let count =
         evidence.before.split(|&byte| byte == b'\n').filter(|line| trim(line) == message).count();
@@ -166,7 +166,7 @@ fn beside(
     let message = trim(expected);
     let (front, back) = (&rest[..at], &rest[at + message.len()..]);
     if !expected.ends_with(b"\n") {
-        // If messages do not end with ⏎, no ⏎ separates them.
+        // Messages that do not end with ⏎ are not separated by ⏎, so the remarks below do not apply.
         return (at > 0).then(|| format!("the text arrived, but after «{}»", shown(front)));
     }
     let front = &front[front.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)..];

@@ -18,7 +18,7 @@ const LAST_LINES: usize = 3;
 /// A report names at most this many stages that are not written yet.
 const MOST_STAGES: usize = 3;
 
-/// The maximum delay, while the script continues, between a program's exit and the moment when the grader notices it.
+/// While the script continues, the grader notices a program's exit after at most this time.
 const NOTICED: Duration = Duration::from_millis(200);
 
 /// If nothing happened for longer than this before the failure, the programs were waiting.
@@ -33,7 +33,7 @@ const MUCH_MEMORY: u64 = 500_000_000;
 /// Remarks about the programs.
 #[derive(Default)]
 pub struct States {
-    /// Remarks about programs that had exited or panicked, which may explain why something did not happen afterwards.
+    /// Remarks about programs that had exited or panicked, which may explain why something did not happen afterward.
     pub ended: Vec<String>,
     /// Remarks about programs that were still running. Each remark says in which system calls the program was waiting,
     /// or that it was in a busy loop.
@@ -104,7 +104,8 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
     states
 }
 
-/// Returns the time at which the program with this name was started, after `number` others with the same name.
+/// Returns the time at which a program with this name was started. `number` is the number of programs with the same
+/// name that were started before it.
 fn start(name: &str, number: usize, events: &[Event]) -> Option<Duration> {
     let is_start =
         |event: &&Event| event.who == name && matches!(event.what, EventKind::Started(..));
@@ -156,7 +157,7 @@ fn step(name: &str, number: usize, ended: &Ended, events: &[Event]) -> String {
     }
 }
 
-/// Returns a time in milliseconds or seconds, but never as 0.
+/// Formats a time in milliseconds or seconds. A time of less than 1 ms is shown as 1 ms.
 fn short(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         return format!("{} ms", time.as_millis().max(1));

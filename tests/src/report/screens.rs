@@ -101,7 +101,7 @@ struct Typed {
 }
 
 impl Typed {
-    /// Shows the keys as a line editor would: after an interruption, it shows the whole line again.
+    /// Echoes the pressed keys as a line editor would: after an interruption, the whole line is shown again.
     fn adds(&mut self, keys: &[u8], screen: &mut shown::Screen) {
         self.is_followed_by(b"", screen);
         let shown = |key: &u8| match key {
@@ -179,7 +179,8 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
     text.join("\n")
 }
 
-/// The mark before the rest of a line that did not fit. A break without this mark is one of the person's terminal.
+/// The mark before the rest of a line that did not fit. A line break without this mark was on the person's
+/// terminal, too.
 const CONTINUED: &str = "↪ ";
 
 /// Wraps the lines for a report of this width and returns the last rows.

@@ -40,7 +40,7 @@ pub fn width(text: &str) -> usize {
     clusters(text).map(|(_, width)| width).sum()
 }
 
-/// Returns as much of the beginning of the text as fits into `room` columns. If the text is truncated, the result ends
+/// Returns as much of the beginning of the text as fits in `room` columns. If the text is truncated, the result ends
 /// with `…`.
 pub fn cut(text: &str, room: usize) -> String {
     let (shown, is_cut) = beginning(text, room);
@@ -54,7 +54,7 @@ pub fn cut(text: &str, room: usize) -> String {
     shown
 }
 
-/// Returns as much of the beginning of the text as fits into `room` columns, and whether the text is longer than that.
+/// Returns as much of the beginning of the text as fits in `room` columns, and whether the text is longer than that.
 fn beginning(text: &str, room: usize) -> (String, bool) {
     /// The maximum number of combining marks on a character; no language uses more.
     const MARKS: usize = 8;
@@ -149,7 +149,7 @@ pub const MOST_QUOTED: usize = 30;
 /// Sanitizes one line of a program's output and truncates it if it is too long.
 pub fn quoted_line(line: &str) -> String {
     const LONGEST: usize = 300;
-    // A character takes up at most 12 bytes, so this prefix is long enough, and the rest of a flood is not read.
+    // A character takes up at most 12 bytes, so this prefix is long enough. The rest of a very long line is not read.
     let beginning = &line[..line.floor_char_boundary(LONGEST * 12)];
     cut(&visible(beginning.as_bytes()), LONGEST)
 }

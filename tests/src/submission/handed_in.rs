@@ -128,7 +128,7 @@ impl Source {
             Self::TarGz(path) => of_tar_gz(open(path)?, each),
             Self::Other(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                bail!("{name} cannot be unpacked; hand in a folder, a .zip or a .tar.gz")
+                bail!("{name} cannot be unpacked; hand in a folder, a .zip file, or a .tar.gz file")
             }
         }
     }
@@ -337,7 +337,7 @@ mod tests {
         for (name, says) in [
             ("a.zip", "not a zip"),
             ("a.tar.gz", "the .tar.gz cannot be read"),
-            ("a.rar", "a.rar cannot be unpacked; hand in a folder, a .zip or a .tar.gz"),
+            ("a.rar", "a.rar cannot be unpacked; hand in a folder, a .zip file, or a .tar.gz file"),
         ] {
             fs::write(folder.path().join(name), "not an archive, but some text").unwrap();
             let error = read(&Source::at(&folder.path().join(name)).unwrap()).unwrap_err();

@@ -63,7 +63,7 @@ pub fn pack(kit: &Path, packages: &[Package]) -> Result<Packed> {
         let bytes = if path.ends_with("Cargo.toml") { fs::read(labs.join(&path))? } else { bytes };
         files.insert(Path::new("labs").join(path), bytes);
     }
-    // The grader needs the manifests of refused programs to say why it does not build them.
+    // The manifests of refused programs are packed, too, so that the grader can say why it does not build them.
     for package in packages.iter().filter(|package| taken.refused.contains_key(&package.name)) {
         let path = Path::new("labs").join(&package.folder).join("Cargo.toml");
         files.insert(path.clone(), fs::read(kit.join(&path))?);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The file with the checksums in an exported kit.
 pub const FILE: &str = "tests/sums.txt";
 
-/// The files of a kit that programs depend on, besides the files in `labs/`.
+/// The files and folders, besides `labs/`, that a kit's programs depend on.
 const PARTS: [&str; 3] = [".cargo", "Cargo.toml", "common"];
 
 /// Returns the checksums of a kit's files, one per line.

@@ -1,6 +1,6 @@
 //! Prebuilt kits in which submissions are built one after another, so that only a student's own packages are compiled.
 //!
-//! A slot is a kit without the grader and the solutions. Before each build, everything that an earlier build has left
+//! A slot is a kit without the grader or the solutions. Before each build, everything that an earlier build has left
 //! in `target/` is removed, and all sources are rewritten. Therefore, file timestamps cannot mislead cargo, and a
 //! submission is never graded with another submission's programs.
 
@@ -29,7 +29,7 @@ const FOLDER: &str = "target/class";
 /// refer to its chapters.
 const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 
-/// The maximum time that a killed grading run needs to kill all its processes.
+/// The maximum time that the processes of a grading run need to exit after the run has been killed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The folder that contains a subfolder for each slot. Only one grading run at a time may use this folder.
@@ -184,7 +184,7 @@ fn starters(kit: &Path, packages: &[Package]) -> Result<Files> {
 }
 
 impl Slot {
-    /// Writes a submission's sources. Writes the starter for each package without handed-in files.
+    /// Writes a submission's sources. If no sources were handed in for a package, writes the starter's sources instead.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written, for example because the disk is full.

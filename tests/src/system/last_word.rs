@@ -34,7 +34,7 @@ pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     waiting.set_nonblocking(true)?;
     let mut signals: SigSet = PASSED_ON.into_iter().collect();
     signals.add(Signal::SIGCHLD);
-    // The parent blocks the signals before the child exists, so that it misses no signal.
+    // The parent blocks the signals before it creates the child, so that no signal is missed.
     let mut usual = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut usual))?;
     // SAFETY: the default action runs none of this program's code. Without this call, if this process has inherited the
@@ -100,7 +100,8 @@ fn wait(grader: Pid, signals: &SigSet) -> WaitStatus {
     }
 }
 
-/// Makes this process exit in the same way as the grader.
+/// Ends this process with the grader's exit status. If a signal terminated the grader, the same signal terminates
+/// this process, or this process exits with status 128 plus the signal's number, as in a shell.
 fn end_like(ending: WaitStatus, say: fn(&str)) -> ! {
     let killed_by = match ending {
         WaitStatus::Exited(_, code) => exit(code),

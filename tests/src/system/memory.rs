@@ -179,8 +179,8 @@ impl Table {
         } else if all.iter().map(resident).sum::<u64>() <= bounds.memory {
             None
         } else {
-            // Processes share memory, for example after fork(2). How much they share is determined only if it matters,
-            // because determining it takes more time.
+            // Processes can share pages of memory, for example after fork(2). How much they share is determined only if
+            // it matters, because determining it takes more time.
             let own = |pid: &i32| proportional(*pid, resident(pid));
             (all.iter().map(own).sum::<u64>() > bounds.memory).then_some(Excess::Memory)
         }

@@ -87,6 +87,9 @@ mod tests {
         let busy = ["sh", "-c", "while :; do :; done"];
         let all = [(); 4].map(|()| start(&busy));
         let had = patience_with(&all[0]);
-        assert!(had > 2 * EDITOR, "a quarter of a processor is enough after {had:?}");
+        assert!(
+            had > 2 * EDITOR,
+            "with a quarter of a processor, the time was over after only {had:?}"
+        );
     }
 }

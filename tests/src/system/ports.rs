@@ -39,7 +39,7 @@ pub fn is_listening(port: u16) -> bool {
     }
 }
 
-/// Returns whether a program is listening on the port on all of this computer's addresses. Only Linux provides this
+/// Returns whether a program is listening on the port at every address of this computer. Only Linux provides this
 /// information.
 pub fn is_open_to_all(port: u16) -> bool {
     listeners(port).iter().any(|(address, _)| address.chars().all(|digit| digit == '0'))

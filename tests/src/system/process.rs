@@ -217,15 +217,15 @@ impl Process {
     }
 
     /// Returns the total time that the threads of the process and its descendants have spent running or waiting for a
-    /// processor. On a busy machine, a program in a busy loop gets little CPU time but spends the rest of the time
+    /// processor. On a busy machine, a program in a busy loop gets little CPU time and spends the rest of the time
     /// waiting for a processor.
     pub fn busy_time(&self) -> io::Result<Duration> {
         self.scheduled(2)
     }
 
     /// Returns true if a thread of the process or of its descendants is either running or waiting for a processor.
-    /// [`Process::busy_time`] includes the time that a thread spends waiting for a processor only after the thread has
-    /// been scheduled.
+    /// While a thread is waiting for a processor, [`Process::busy_time`] does not yet include this wait; the wait is
+    /// added when the thread is scheduled.
     pub fn is_running(&self) -> io::Result<bool> {
         self.is_in(&['R'])
     }

@@ -64,7 +64,7 @@ const ETC: &[&str] = &[
 /// The folders of a kit that contain other people's work, the grader, and build results.
 const OTHERS: &[&str] = &["solutions", "tests", "labs", "target", ".git"];
 
-/// Additional paths that programs may read, as specified by the grader's user.
+/// Additional paths that programs may read, from the option `--read`.
 static MORE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A submission's folder. The contents of the files in this folder must not give programs access to additional files.

@@ -1,6 +1,6 @@
-//! Determines which parts of the machine and of a kit `cargo build` needs. A submission's source code can include other
-//! files and environment variables, so everything that the compiler may read can become part of the program
-//! (`include_str!`, `#[path]`, `env!`).
+//! Determines which files and environment variables `cargo build` needs. A submission's source code can include other
+//! files and variables, so everything that the compiler may read can become part of the program (`include_str!`,
+//! `#[path]`, `env!`).
 
 use std::env;
 use std::fs;

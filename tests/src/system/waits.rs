@@ -7,7 +7,7 @@ use std::path::Path;
 
 use nix::unistd::Pid;
 
-/// The names of threads that all of the kit's programs have. These threads always wait for work, so their waits do not
+/// The names of the helper threads in the kit's programs. These threads always wait for work, so their waits do not
 /// indicate a mistake.
 const HELPERS: [&str; 2] = ["ctrl-c", "log"];
 

@@ -49,7 +49,7 @@ pub struct Label {
     late: Option<u64>,
 }
 
-/// The message that has been passed on only in part so far, in one direction of a connection.
+/// The incomplete message in one direction of a connection: so far, only a part of it has been passed on.
 pub struct Pending {
     lab: u32,
     way: Way,
@@ -209,7 +209,7 @@ impl Label {
             pieces.push(short_blanks(&visible(&self.bytes[begin..end])));
             begin = end;
         }
-        // If the padding of a header were split into single spaces, the marks would take the place of the actual text.
+        // If the padding of a header were split into single spaces, the marks would leave no room for the actual text.
         let text = pieces.join(CUT);
         (!text.contains(&format!(" {CUT}").repeat(PADDING))).then_some(text)
     }

@@ -76,8 +76,8 @@ impl Ladder {
         match &event.what {
             What::Opened { connection, .. } => self.open(*connection),
             What::Named { connection, name } => {
-                // In wire format 2, a nickname may have no ⏎. Only the server's reply shows that the nickname is
-                // complete.
+                // In wire format 2, a nickname can arrive without a ⏎. Only the server's reply shows that the nickname
+                // is complete.
                 let is_it = |number, way, _| number == *connection && way == Way::ToServer;
                 lines.extend(self.flush_where(is_it));
                 if let Some(client) = self.clients.get_mut(connection) {

@@ -155,7 +155,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
     let _ = room.send_now(Event::Left(id, last_words));
 }
 
-/// Stage 4: send each message that arrives to the room.
+/// Stage 4: send every incoming message to the room.
 ///
 /// TCP has no messages: the bytes of one `read` can be half a message or three messages. [`Messages`] finds the
 /// messages in a connection's bytes and may already hold the beginning of the next message. The room gets each message

@@ -138,7 +138,7 @@ fn ask_nickname(
     Ok(None)
 }
 
-/// Stage 5: send each message that arrives to the room.
+/// Stage 5: send every incoming message to the room.
 ///
 /// The room gets each of the client's messages as an [`Event::Said`]: once, in order, and immediately. The function
 /// returns when the client has closed the connection, or it returns the error that ended the connection. Either way,

@@ -50,7 +50,7 @@ fn a_bad_header_is_an_error() {
     assert_eq!(read(&mut stream.as_bytes()).unwrap().unwrap(), "hello");
 }
 
-/// The sender may never send the rest of a header.
+/// The sender might never send the rest of a header.
 #[test]
 fn the_first_wrong_byte_of_a_header_is_an_error() {
     struct Silent;

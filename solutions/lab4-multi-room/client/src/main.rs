@@ -127,7 +127,7 @@ fn show(reply: Reply, screen: &Screen, rooms: &Rooms) {
             screen.print(&format!("You are in {room}"));
         }
         Reply::Joined { room, .. } => {
-            screen.print(&format!("You are in {room}, too; /room {room} to talk there"));
+            screen.print(&format!("You are in {room}, too; use /room {room} to talk there"));
         }
         Reply::Left { room_ref, .. } => {
             screen.print(&format!("You have left {}", rooms.name(&room_ref)));

@@ -35,7 +35,7 @@ fn found(room: &str) -> (String, String) {
     (reference(room), "-7".into())
 }
 
-/// Returns the rooms of a client that has joined them one after another.
+/// Returns the state of a client that has joined the rooms `names` one after another.
 fn in_rooms(names: impl IntoIterator<Item = impl AsRef<str>>) -> Rooms {
     let rooms = Rooms::default();
     for name in names {

@@ -1,4 +1,4 @@
-//! Tests that a message that was read does not change when it is written and read again.
+//! Tests that a message, once read, stays the same when it is written and read again.
 
 mod bytes;
 

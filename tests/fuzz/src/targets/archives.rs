@@ -173,7 +173,7 @@ pub fn check_manifest(bytes: &[u8]) -> Result<(), String> {
     let (dependencies, owns) =
         (of(&mut rest).unwrap_or_default(), of(&mut own).unwrap_or_default());
     if rest != own {
-        return Err(format!("more than the dependencies has changed: {rest}"));
+        return Err(format!("something other than the dependencies has changed: {rest}"));
     }
     let is_harmless = |name: &String, value: &Value| {
         let keys =

@@ -141,7 +141,7 @@ pub fn check_settings(bytes: &[u8]) -> Result<(), String> {
         return if same {
             Ok(())
         } else {
-            Err("the results differ after they were written and read again".to_owned())
+            Err("the results changed when they were written and read again".to_owned())
         };
     }
     let _ = Settings::read(&written(bytes)?);

@@ -13,7 +13,10 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     let mut asked = false;
     while let Some((heard, length)) = hear(lab, rest, asked) {
         if length == 0 || length > rest.len() {
-            return Err(format!("a message has {length} of {} bytes", rest.len()));
+            return Err(format!(
+                "the reader found a message of {length} bytes in {} bytes",
+                rest.len()
+            ));
         }
         // After a bad header, the reader cannot know where the frame ends.
         let has_end = lab != 3 || length < rest.len();

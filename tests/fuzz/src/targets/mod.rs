@@ -1,6 +1,6 @@
 //! The parsers, each with a check that must succeed for every input.
 //!
-//! If a test runs a target with a wrong parser, the target takes the parser as a parameter.
+//! A target that a test also runs with a faulty parser takes the parser as a parameter.
 
 pub mod archives;
 pub mod cut;

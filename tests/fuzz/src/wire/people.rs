@@ -26,7 +26,7 @@ pub struct Person {
     name: &'static str,
     stream: TcpStream,
     heard: Arc<Shared<State>>,
-    /// The number of messages that this person has said.
+    /// The number of messages that this person has sent.
     said: u64,
 }
 
@@ -200,7 +200,7 @@ impl Ear {
             let is_theirs = self.lab == 4
                 || self.lab == 2 && (name == Some(self.name) || name == Some(self.other));
             return if is_theirs {
-                Err("neither of the two has said this".to_owned())
+                Err("neither of the two has sent this".to_owned())
             } else {
                 Ok(())
             };

@@ -103,7 +103,7 @@ impl Program {
     /// Waits until the program prints `text`, and returns the rest of that line.
     ///
     /// # Errors
-    /// Returns an error if the program does not print it in time.
+    /// Returns an error if the program does not print `text` in time.
     pub fn prints(&self, text: &str, limit: Duration) -> Result<String, String> {
         let printed = |printed: &mut Printed| {
             let shown = String::from_utf8_lossy(&printed.bytes);
@@ -166,7 +166,7 @@ impl Program {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// Returns the numbers of the program's threads and open descriptors.
+    /// Returns how many threads and open descriptors the program has.
     pub fn counts(&self) -> Counts {
         let folder = format!("/proc/{}", self.child.id());
         let count =
@@ -232,7 +232,7 @@ fn collect(printed: &Shared<Printed>, mut output: File, screen: Screen) {
     let mut begun = Vec::new();
     loop {
         let count = match output.read(&mut bytes) {
-            // A terminal's input and output share one open file description, which is set to never block.
+            // A terminal's input and output share one open file description, which is in nonblocking mode.
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 thread::sleep(Duration::from_micros(500));
                 continue;

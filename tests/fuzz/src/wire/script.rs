@@ -52,7 +52,7 @@ impl Script {
     }
 }
 
-/// Returns a random text: one that a person might type, or one that nobody would type.
+/// Returns random text: something that a person might type, or something that nobody would type.
 pub fn text(rng: &mut StdRng) -> String {
     const TEXTS: [&str; 16] = [
         "hello",

@@ -33,7 +33,7 @@ pub struct Hall {
     people: [Person; 2],
     /// The counts while only the two people are connected.
     counts: Counts,
-    /// The memory after the first sessions, in KiB.
+    /// The server's resident memory after the first sessions, in KiB.
     memory: Option<usize>,
     sessions: u64,
 }
@@ -121,7 +121,7 @@ impl Hall {
         bob.hears(alice)
     }
 
-    /// Checks that the server has returned to its state before the session.
+    /// Checks that the server has returned to the state that it had before the session.
     fn recovers(&mut self) -> Result<(), String> {
         let end = Instant::now() + LIMIT;
         loop {
@@ -133,7 +133,7 @@ impl Hall {
             }
             if Instant::now() > end {
                 return Err(format!(
-                    "before the session, it had {:?}, and long after it, {counts:?}",
+                    "before the session, the server had {:?}; long after the session, it had {counts:?}",
                     self.counts
                 ));
             }

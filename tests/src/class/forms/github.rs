@@ -43,7 +43,7 @@ pub fn markdown(record: &Record, submission: &Submission) -> Result<Option<Strin
             "<details><summary>{name}</summary>\n\n<pre>\n{output}\n</pre>\n\n</details>\n\n"
         );
         if out.len() + details.len() > LARGEST {
-            out.push_str("The other reports would not fit into a summary.\n");
+            out.push_str("The other reports would not fit in a summary.\n");
             break;
         }
         out.push_str(&details);

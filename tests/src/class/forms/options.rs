@@ -59,7 +59,7 @@ impl Forms {
             for name in forms::write(form, record, detail, path)? {
                 let (option, name) = (form.option, quoted_line(&name));
                 eprintln!(
-                    "--{option}: no file for {name}, which is not completely graded. Grade it again."
+                    "--{option}: no file for {name}, which has not been graded completely. Grade it again."
                 );
             }
         }

@@ -1,21 +1,21 @@
-//! Represents a submission as other systems show it, with one test for each stage.
+//! Represents a submission as the list of tests that other systems show, with one test for each stage.
 
 use std::fmt::Write;
 
 use crate::class::record::{Lab, Stage, Submission, Verdict};
 use crate::journal::visible::visible;
 
-/// The maximum length of a test's output, in bytes. In JSON, the output may be twice as long, and the output of 50
-/// stages must fit into 1 MB.
+/// The maximum length of a test's output, in bytes. In JSON, escape sequences may double this length, and the output of
+/// 50 stages must fit in 1 MB.
 const LONGEST: usize = 8 << 10;
 
-/// One test, as other systems show it.
+/// One test in the results for another system, for example Gradescope: a stage, or the hidden stages of a lab.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The lab number.
     pub lab: u32,
-    /// The stage number, such as `2.05`. Sorting the numbers as text puts the stages in order. The row for the hidden
-    /// stages of a lab has no number.
+    /// The stage number, such as `2.05`. Because of the leading zeros, sorting the numbers as text puts the stages in
+    /// order. The row for the hidden stages of a lab has no number.
     pub number: String,
     /// The stage title. No two stages of a lab have the same title.
     pub title: String,

@@ -49,8 +49,8 @@ const TIME: Duration = Duration::from_secs(1);
 /// The maximum number of people in the measurements.
 const PEOPLE: usize = 1000;
 
-/// The number of people who read in a measurement in which others do not read. With more readers, a slow server could
-/// not send the others enough bytes to notice that they do not read.
+/// The number of people who read in a measurement in which other people do not. With more readers, a slow server would
+/// send those other people too few bytes to detect that they do not read.
 const BESIDE: usize = 10;
 
 /// Returns what is measured.

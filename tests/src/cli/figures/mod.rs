@@ -102,7 +102,7 @@ pub fn run(kit: &Path, check: bool, commands: clap::Command, not_exported: &[&st
     Ok(())
 }
 
-/// Measures the designs of the chapter about speed, in `rounds` rounds, and writes the values to a figure file.
+/// Measures the designs from the chapter about speed, in `rounds` rounds, and writes the values to a figure file.
 ///
 /// # Errors
 /// Returns an error if a design cannot be built or measured, if the file cannot be written, or on systems other than
@@ -124,7 +124,7 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     let progress = Progress::start("running the chats")?;
     let mut figures = BTreeMap::new();
     for lab in labs::numbers() {
-        progress.step(format!("running the chat of lab {lab}"));
+        progress.step(format!("running the chat for lab {lab}"));
         figures.insert(
             format!("screens-{lab}.svg"),
             picture(&perform(&grader, lab, &demo::play(lab))?),
@@ -156,7 +156,7 @@ fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
             journal.settle();
         }
     })
-    .map_err(|failure| anyhow!("the chat of lab {lab} failed: {failure}"))?;
+    .map_err(|failure| anyhow!("the chat for lab {lab} failed: {failure}"))?;
     let default = ["9999", "55555", "9095", "8080"][lab as usize - 1];
     Ok(with_usual_ports(&journal.events(), default))
 }

@@ -56,7 +56,7 @@ pub fn in_one_order(events: &[Event]) -> Vec<Event> {
     for quiet_to_quiet in events.chunk_by(|_, next| !is_typed(next)) {
         let mut wire: Vec<_> =
             quiet_to_quiet.iter().filter(|event| event.ends().is_some()).collect();
-        // If a participant sends something and immediately closes the connection, the close is moved to the place after
+        // If a participant sends something and immediately closes the connection, the close is placed directly after
         // what was sent, and thus before any reply.
         for at in 0..wire.len() {
             let event = wire[at];

@@ -78,7 +78,8 @@ pub fn first_session(kit: &Path) -> Result<Vec<(String, String)>> {
         Ok(())
     };
     // All student kits that are exported to make the figures use one build folder in this kit, so that the libraries
-    // are built only once. The kit's tests use another folder, because both may build at the same time.
+    // are built only once. The kit's tests use a different build folder, because they may build student kits at
+    // the same time.
     cargo::share_target(student, &kit.join("target/figures/students"))?;
     let lab = |arguments: &[&str]| -> Result<String> {
         let lab = Command::new(env::current_exe()?)

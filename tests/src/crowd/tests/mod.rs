@@ -124,7 +124,7 @@ fn somebody_whom_nobody_reaches_is_deaf() {
         story.says(BOB, "call-2");
         story.of(ANN, "bob", "call-2");
         story.ends(Some((Lost, BOB)));
-        // If a person is alone, there is no one to send a probe.
+        // If a person is alone, there is nobody else who could send a probe.
         let mut story = Story::new(lab);
         story.asks(ANN);
         if lab == 1 {

@@ -153,7 +153,7 @@ impl Peer {
         self.journal.note(&self.name, EventKind::AllJoined(begin));
     }
 
-    /// Returns the peer's name in reports.
+    /// Returns the name that reports use for the peer.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -90,7 +90,7 @@ impl Peer {
         })
     }
 
-    /// Waits until the program closes the connection. No more data may arrive before the connection is closed.
+    /// Waits until the program closes the connection. If more data arrives before that, the check fails.
     pub fn is_closed(&self) -> Check {
         let closed = self.inbox.wait(|arrived| {
             // A ⏎ may belong to the previous message, whose end the script does not check.
@@ -126,8 +126,8 @@ impl Peer {
         }
     }
 
-    /// Checks that the script has accepted everything that has arrived. Call this function at a time when a program
-    /// that sends too early would already have sent something.
+    /// Checks that the script has accepted everything that has arrived. Call this function only when a
+    /// program that sends too early would certainly have sent something already.
     pub fn has_got_nothing(&self, when: &str) -> Check {
         self.inbox.look(|arrived| self.is_nothing(arrived.rest(), when))
     }
@@ -193,7 +193,7 @@ impl Peer {
         ))
     }
 
-    /// Waits until the connection is closed or reset. Returns the bytes that the script had not accepted yet.
+    /// Waits until the connection is closed or reset. Returns the bytes that the script has not accepted yet.
     pub fn hears_until_closed(&self) -> Check<Vec<u8>> {
         let rest = self.inbox.wait(|arrived| {
             arrived.end?;

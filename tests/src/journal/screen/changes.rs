@@ -2,7 +2,7 @@
 
 /// Returns the lines of `now` that are not in `before` or are in a different order there.
 ///
-/// A line is therefore new even if an equal line has left the screen at the same time.
+/// A line is therefore new even if an identical line has left the screen at the same time.
 pub fn added<'a>(before: &[String], now: &'a [String]) -> Vec<&'a str> {
     // `common[i][j]` is the number of lines that `before[i..]` and `now[j..]` have in common, in the same order.
     let mut common = vec![vec![0_usize; now.len() + 1]; before.len() + 1];

@@ -105,7 +105,7 @@ struct Found {
     pieces: Vec<Piece>,
     /// Whether the sequence has ended and text may follow.
     has_ended: bool,
-    /// The bytes so far of the device control string that is being parsed.
+    /// The bytes of the current device control string that have been parsed so far.
     device: Vec<u8>,
 }
 

@@ -159,7 +159,7 @@ fn a_scroll_region_shows_each_message_once() {
         for number in 0..10 {
             assert_eq!(count(&mut screen, &format!("bob: {number}")), 1, "{begin:?} {number}");
         }
-        // If the same text appears again, it is another message.
+        // If the same text appears again, it counts as another message.
         more(&mut screen, &message("bob: 3"));
         screen.settle();
         assert!(takes(&mut screen, "bob: 3"));

@@ -38,7 +38,7 @@ pub fn answers_nick(harness: &Harness) -> Check {
     bob.types("")?;
     bob.is_asked_for("nickname")?;
     let functions = &["answer_nick", "show_messages"];
-    harness.step(functions, "an original server lets bob in and sends no newline");
+    harness.step(functions, "the original Python server lets bob in and sends no newline");
     bob.types("bob")?;
     let original = listener.accepts("original")?;
     original.sends("NICK")?;

@@ -107,7 +107,7 @@ pub fn text_controls_no_terminal(harness: &Harness) -> Check {
         person.never_got(b"\x1b[2J")?;
         person.never_got(b"\x1b]0;")?;
     }
-    harness.step(&["join"], "eve replies with a nickname that has an escape sequence");
+    harness.step(&["join"], "eve replies with a nickname that contains an escape sequence");
     let eve = server.peer("eve")?;
     eve.gets("NICK")?;
     eve.sends("\x1b[2Jeve")?;

@@ -1,4 +1,4 @@
-//! Lab 3: stages that test clients at terminals against a scripted server.
+//! Lab 3: stages that test clients in terminals against a scripted server.
 
 use crate::harness::Harness;
 use crate::journal::failure::Check;

@@ -83,7 +83,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "This stage needs no new function: it tests `show_frames` (stage 2) again. Show \
-                 each payload with a single call of `Screen::print`, which makes any newline in it \
+                 each payload with a single call to `Screen::print`, which makes any newline in it \
                  visible. Do not split a payload into lines, and do not use `println!`.",
             )
             .client(client::shows_frames_while_typing),
@@ -108,9 +108,9 @@ pub fn lab() -> Lab {
                  not frames?",
             )
             .hint(
-                "In `type_messages` (stage 1), call `Terminal::leave` both for a `!DISCONNECT` \
-                 line and when `read_line` returns `None`, and pass it `[ann] : !DISCONNECT` as a \
-                 frame. Do not send this frame twice.",
+                "In `type_messages` (stage 1), call `Terminal::leave` with `[ann] : !DISCONNECT` \
+                 as a frame, both when the user types `!DISCONNECT` and when `read_line` returns \
+                 `None`. Do not send this frame twice.",
             )
             .hint(
                 "In `show_frames` (stage 2), return `Ok(())` when `frame::read` returns `None`; \

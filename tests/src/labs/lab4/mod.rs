@@ -97,7 +97,7 @@ pub fn lab() -> Lab {
             .hint(
                 "This stage needs no new function, only more code in `join` and `take_out`. A \
                  second JOIN gets the same `Reply::Joined` and no announcement. A client keeps the \
-                 name of its first JOIN.",
+                 name that it gave in its first JOIN.",
             )
             .hint(
                 "The reference of a new room is `last_room_ref` plus 1, never the number of rooms. \

@@ -1,4 +1,4 @@
-//! Lab 4: stages that test the server together with clients at terminals.
+//! Lab 4: stages that test the server together with clients in terminals.
 
 use crate::harness::Harness;
 use crate::harness::person::Key;
@@ -11,7 +11,10 @@ use crate::labs::lab4::wire::{WAYS_OUT, enters, joins_room};
 pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    harness.step(&["join", "show"], "alice, bob, and carol join red; bob and carol join blue");
+    harness.step(
+        &["join", "show"],
+        "alice, bob, and carol join the room `red`; bob and carol join `blue`",
+    );
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let carol = enters(harness, address, "carol", Terminal::Dumb)?;
@@ -27,7 +30,7 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
     bob.sees(&format!("[blue] bob: {secret}"))?;
     let functions = &["show", "show_replies"];
     harness
-        .step(functions, "carol talks in red while alice types; alice's line should stay intact");
+        .step(functions, "carol talks in `red` while alice types; alice's line should stay intact");
     carol.types("/room red")?;
     alice.begins_to_type("half of a ")?;
     let line = harness.words(3);
@@ -54,14 +57,14 @@ pub fn three_people_in_two_rooms(harness: &Harness) -> Check {
 pub fn people_come_and_go(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    harness.step(&["join", "show"], "alice and bob join red");
+    harness.step(&["join", "show"], "alice and bob join the room `red`");
     let alice = enters(harness, address, "alice", Terminal::Dumb)?;
     let bob = enters(harness, address, "bob", Terminal::Xterm)?;
     joins_room(&alice, "alice", "red", &[&alice])?;
     joins_room(&bob, "bob", "red", &[&alice, &bob])?;
     let left = "[red] guest: guest has left this chatroom.";
     for (what, way) in WAYS_OUT {
-        harness.step(&["join", "show"], &format!("guest joins red before it {what}"));
+        harness.step(&["join", "show"], &format!("guest joins the room `red` before it {what}"));
         let guest = enters(harness, address, "guest", Terminal::Dumb)?;
         joins_room(&guest, "guest", "red", &[&alice, &bob, &guest])?;
         let step = format!("guest {what}; alice and bob should see that guest has left");
@@ -72,7 +75,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
         harness.step(&["type_requests"], &format!("guest {what} and should exit"));
         guest.exits(0)?;
     }
-    harness.step(&["join", "show"], "guest joins red before it is killed");
+    harness.step(&["join", "show"], "guest joins the room `red` before it is killed");
     let killed = enters(harness, address, "guest", Terminal::Dumb)?;
     joins_room(&killed, "guest", "red", &[&alice, &bob, &killed])?;
     harness.step(&["disconnect"], "guest is killed; alice and bob should see that guest has left");
@@ -91,7 +94,7 @@ pub fn people_come_and_go(harness: &Harness) -> Check {
 pub fn text_controls_no_terminal(harness: &Harness) -> Check {
     let server = harness.server()?;
     let address = server.address();
-    harness.step(&["join", "show"], "alice, bob, carol, and mallory join red");
+    harness.step(&["join", "show"], "alice, bob, carol, and mallory join the room `red`");
     let alice = enters(harness, address, "alice", Terminal::Xterm)?;
     let bob = enters(harness, address, "bob", Terminal::Dumb)?;
     let carol = enters(harness, address, "carol", Terminal::Dumb)?;

@@ -196,7 +196,8 @@ impl Server {
         }
     }
 
-    /// Changes a member. If the change fails, the member leaves with these last words.
+    /// Changes a member. If the change returns an error, the error is sent to the member as its last message, and the
+    /// member is removed.
     fn update(
         &mut self,
         id: usize,
@@ -275,7 +276,8 @@ impl Client {
         self.send(last_words.as_bytes());
     }
 
-    /// Adds the complete messages to the batch. Returns the last words if the client must leave.
+    /// Adds the complete messages to the batch. If the client must leave, returns an error: the last message to the
+    /// client.
     fn hears(&mut self, bytes: &[u8], batch: &mut String) -> Result<(), String> {
         self.begun.extend_from_slice(bytes);
         let begun = mem::take(&mut self.begun);

@@ -102,7 +102,7 @@ fn main() -> anyhow::Result<()> {
         match next {
             Ok(Some(message)) => show(&message),
             Ok(None) => break "the server has hung up".to_owned(),
-            Err(error) => break format!("the server can no longer be heard: {error}"),
+            Err(error) => break format!("can no longer receive from the server: {error}"),
         }
         let _ = joined.try_send(());
         next = messages.receive();

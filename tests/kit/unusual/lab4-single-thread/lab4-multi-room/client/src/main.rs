@@ -247,7 +247,7 @@ fn main() {
                 Ok(read @ 1..) => input.extend_from_slice(&buffer[..read]),
                 _ if left.is_some() => terminal.exit(0, ""),
                 Ok(_) => terminal.exit(1, "the server has closed the connection"),
-                Err(error) => terminal.exit(1, &format!("the connection to the server is lost: {error}")),
+                Err(error) => terminal.exit(1, &format!("the connection to the server was lost: {error}")),
             }
             while let Some(lines) = message(&mut input) {
                 shows(&lines, &mut rooms, &terminal);

@@ -193,7 +193,7 @@ impl Chat {
             _ => match self.rooms.last() {
                 _ if line.is_empty() => String::new(),
                 None => {
-                    self.screen.print("You are in no room: /join one");
+                    self.screen.print("You are not in a room: use /join to enter one");
                     String::new()
                 }
                 Some(room_ref) => format!(
