@@ -201,7 +201,10 @@ fn a_log_has_a_limited_size() {
     let size = || fs::metadata(&file).unwrap().len();
     // If a line was cut off because the disk was full, only that line is lost.
     fs::write(&file, format!("{full}{{\"time\":")).unwrap();
-    run(kit.path(), "check 1.1").assert().success().stderr(contains("Not everything was recorded").not());
+    run(kit.path(), "check 1.1")
+        .assert()
+        .success()
+        .stderr(contains("Not everything was recorded").not());
     assert!((MAX_BYTES / 4..=MAX_BYTES / 2 + 200).contains(&size()), "{}", size());
     let text = fs::read_to_string(&file).unwrap();
     let mut lines = text.lines().rev();

@@ -114,7 +114,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
     let _ = room.send_now(Event::Left(id, last_words));
 }
 
-/// Stage 4: send each message that arrives to the room.
+/// Stage 4: send every incoming message to the room.
 ///
 /// TCP has no messages: the bytes of one `read` can be half a message or three messages. [`Messages`] finds the
 /// messages in a connection's bytes and may already hold the beginning of the next message. The room gets each message
@@ -133,7 +133,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 ///
 /// Stage 16 (bonus) tests this function over bad networks.
 fn receive_messages(id: u64, stream: &TcpStream, room: &Room<Event>) -> Result<()> {
-    todo!("stage 4: send each message that arrives to the room")
+    todo!("stage 4: send every incoming message to the room")
 }
 
 /// Runs one round of the room: processes one event after another and then flushes each outbox once.

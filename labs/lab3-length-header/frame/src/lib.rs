@@ -44,8 +44,8 @@ pub fn read(reader: &mut impl BufRead) -> io::Result<Option<String>> {
 /// before the first byte of the header. If the stream ends after the first byte but before the last byte of the header,
 /// the frame was cut off.
 ///
-/// Stage 9 extends this function: a header that no further bytes could make valid is an error immediately, because
-/// the sender may never send the missing bytes.
+/// Stage 9 extends this function: a header that no further bytes could make valid is an error immediately, because the
+/// sender might never send the missing bytes.
 fn read_header(reader: &mut impl BufRead) -> io::Result<Option<usize>> {
     todo!("stage 2: read a header and return the length in it")
 }

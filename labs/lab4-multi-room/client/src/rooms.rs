@@ -147,13 +147,13 @@ impl Rooms {
         let state = self.state();
         match &state.lost {
             Some((lost, when)) if name.is_empty() && typed < *when => {
-                return Err(format!("You are not in {lost}"));
+                return Err(format!("You are not in room {lost}"));
             }
             _ => {}
         }
         match state.position(name) {
             Some(at) => Ok((state.joined[at].clone(), state.join_id.clone())),
-            None if name.is_empty() => Err("You are in no room; use /join ROOM".into()),
+            None if name.is_empty() => Err("You are not in any room; use /join ROOM".into()),
             None => Err("You are not in that room; /rooms shows yours".into()),
         }
     }

@@ -55,8 +55,8 @@ const STUDENT_ID: u32 = 0;
 
 /// Stage 10: read the next reply; `None` at the end of the stream.
 ///
-/// The first line says which reply it is; the fields follow in the order of the wire format. References and ids remain
-/// text, because other servers' numbers can be too large for any integer type; spaces at their end are removed. If an
+/// The first line says which reply it is; the fields follow in the order of the wire format. References and IDs remain
+/// text, because other servers' numbers can be too large for any integer type; trailing spaces are removed. If an
 /// error's code is not a number, it is read as 0. `address` accepts any IP and port that a server sends.
 ///
 /// Blank lines between replies are skipped. Any other line that does not begin a reply is a [`Reply::Unknown`]: the

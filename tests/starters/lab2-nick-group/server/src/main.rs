@@ -128,7 +128,7 @@ fn ask_nickname(
     todo!("stage 2: ask for the nickname and wait for it")
 }
 
-/// Stage 5: send each message that arrives to the room.
+/// Stage 5: send every incoming message to the room.
 ///
 /// The room gets each of the client's messages as an [`Event::Said`]: once, in order, and immediately. The function
 /// returns when the client has closed the connection, or it returns the error that ended the connection. Either way,
@@ -139,7 +139,7 @@ fn ask_nickname(
 ///
 /// Stage 17 (bonus) tests this function over bad networks.
 fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Result<()> {
-    todo!("stage 5: send each message that arrives to the room")
+    todo!("stage 5: send every incoming message to the room")
 }
 
 /// Stage 4: run one round of the room.

@@ -76,7 +76,7 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
     todo!("stage 3: serve one connection from its beginning to its end")
 }
 
-/// Stage 3: send each payload that arrives to the room.
+/// Stage 3: send every incoming payload to the room.
 ///
 /// Each payload goes to the room once ([`Room::send`]), in the order of arrival. Returns `Ok` if the stream ends
 /// between two frames; otherwise, returns the error that ended it. After a bad header, the start of the next frame is
@@ -96,14 +96,14 @@ fn talk(id: u64, outbox: Outbox, reader: &mut TimedReader, room: &Room<Event>) -
 ///
 /// Stage 15 (bonus) tests this function over bad networks.
 fn receive_frames(id: u64, reader: &mut TimedReader, room: &Room<Event>) -> Result<()> {
-    todo!("stage 3: send each payload that arrives to the room")
+    todo!("stage 3: send every incoming payload to the room")
 }
 
-/// Stage 6: tell whether a payload is a disconnect.
+/// Stage 6: return whether a payload is a disconnect.
 ///
 /// The handout describes the rest.
 fn is_disconnect(payload: &str) -> bool {
-    todo!("stage 6: tell whether a payload is a disconnect")
+    todo!("stage 6: return whether a payload is a disconnect")
 }
 
 /// Stage 3: process one round of events, in order.

@@ -57,9 +57,9 @@ impl<R: BufRead> Lines<R> {
     /// in `put_back`, it is returned first. `None` means the end of the stream; bytes after the last `\n` are not a
     /// line.
     ///
-    /// Stage 7 extends this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function
-    /// returns this error before the line has ended, because the line may never end and must not fill the memory. A
-    /// complete line must also pass the check in `short_enough`.
+    /// Stage 7 extends this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function returns
+    /// this error before the line has ended, because the line might never end and must not fill the memory. A complete
+    /// line must also pass the check in `short_enough`.
     ///
     /// Stage 8 extends this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8 become
     /// U+FFFD and do not end the connection.
@@ -96,8 +96,7 @@ impl<R: BufRead> Lines<R> {
         todo!("stage 2: return the value of the field name in the next line")
     }
 
-    /// Returns the value of the field `name`, which is a reference or an id, as text, with the spaces at its end
-    /// removed.
+    /// Returns the value of the field `name` (a reference or an ID) as text, with trailing spaces removed.
     ///
     /// # Errors
     /// See [`Lines::field`].
@@ -125,7 +124,7 @@ pub(crate) fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(line.strip_prefix(name)?.strip_prefix(':')?.trim_start_matches(' '))
 }
 
-/// Checks a reference or an id in a request: it must be a number in decimal digits and may be negative. The number
+/// Checks a reference or an ID in a request: it must be a number in decimal digits and may be negative. The number
 /// remains text, so it may be arbitrarily large; spaces at its end are removed.
 pub(crate) fn number(field: &str, mut value: String) -> Result<String, Complaint> {
     value.truncate(value.trim_end().len());
