@@ -2,11 +2,13 @@
 //!
 //! Only regular files are read. Links, devices, pipes, and paths that lead outside the submission are skipped.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use flate2::read::MultiGzDecoder;
@@ -33,6 +35,10 @@ const MAX_ENTRIES: usize = 100_000;
 /// The maximum size of an unpacked `.tar.gz`, in bytes. The archive must be unpacked as a whole, even if most of its
 /// files are not read.
 const MAX_UNPACKED: u64 = 256 * 1024 * 1024;
+
+/// The maximum number of bytes that are read in order to open a zip file. The directory of [`MAX_ENTRIES`] entries is
+/// about half as long.
+const MAX_DIRECTORY: u64 = 32 * 1024 * 1024;
 
 /// The names of folders whose files are generated and may be large.
 pub const MADE: [&str; 5] = ["target", ".git", "node_modules", "__MACOSX", "__pycache__"];
@@ -168,9 +174,35 @@ fn of_folder(folder: &Path, each: &mut Each) -> Result<()> {
     Ok(())
 }
 
+/// A reader that fails after a certain number of bytes.
+struct Limited<R> {
+    reader: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(bytes)?;
+        let left = self.left.get().checked_sub(count as u64);
+        self.left.set(left.ok_or_else(|| io::Error::other("its directory cannot be found"))?);
+        Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Limited<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.reader.seek(to)
+    }
+}
+
 fn of_zip(file: File, each: &mut Each) -> Result<()> {
-    let mut zip =
-        ZipArchive::new(BufReader::new(file)).map_err(|error| anyhow!("not a zip: {error}"))?;
+    // A zip file can contain many ends of directories. The crate tries each of them, and each can lead to a long
+    // directory, so the time to open the file could grow with the square of its length.
+    let limit = MAX_DIRECTORY.min(64 * 1024 + 4 * file.metadata()?.len());
+    let left = Rc::new(Cell::new(limit));
+    let reader = Limited { reader: BufReader::new(file), left: Rc::clone(&left) };
+    let mut zip = ZipArchive::new(reader).map_err(|error| anyhow!("not a zip: {error}"))?;
+    left.set(u64::MAX);
     ensure!(zip.len() <= MAX_ENTRIES, "it has more than {MAX_ENTRIES} entries");
     for at in 0..zip.len() {
         let mut entry = match zip.by_index(at) {
@@ -329,6 +361,23 @@ mod tests {
         tar.into_inner().unwrap().finish().unwrap();
         let error = read(&Source::at(&path).unwrap()).unwrap_err();
         assert_eq!(error, "it holds more than 256 MiB; leave out target/");
+    }
+
+    /// The fuzzer found such a file.
+    #[test]
+    fn a_zip_with_many_broken_directories_is_refused_early() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zip");
+        zipped(&path, [("a.rs".to_owned(), Vec::new())]);
+        let mut bytes = fs::read(&path).unwrap();
+        let entry = bytes.windows(4).position(|word| word == b"PK\x01\x02").unwrap();
+        let mut directory = bytes.split_off(entry);
+        // The entry claims that its comment is longer than the file.
+        directory[32..34].copy_from_slice(&[0xff; 2]);
+        bytes.extend(directory.repeat(500));
+        fs::write(&path, bytes).unwrap();
+        let error = read(&Source::at(&path).unwrap()).unwrap_err();
+        assert!(error.ends_with("its directory cannot be found"), "{error}");
     }
 
     #[test]
