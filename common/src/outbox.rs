@@ -201,7 +201,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Sends the pieces. Returns how many of their bytes, counted across all pieces, the socket has accepted.
+    /// Sends the pieces. Returns the total number of bytes that the socket has accepted.
     fn send(&self, pieces: &[Bytes]) -> io::Result<usize> {
         let Some(own_send) = self.send else {
             let mut slices = [IoSlice::new(&[]); MAX_PIECES];

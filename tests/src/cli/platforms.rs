@@ -138,7 +138,7 @@ impl Platforms {
     }
 }
 
-/// Creates a folder, which must be new or empty.
+/// Creates a folder. If the folder already exists, it must be empty.
 fn new(folder: &Path) -> Result<PathBuf> {
     let shown = folder.display();
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {shown}"))?;

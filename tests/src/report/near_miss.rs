@@ -120,7 +120,7 @@ fn without_gaps(expected: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(expected).replace('…', "").into_bytes()
 }
 
-/// Returns whether the message arrived, but in an unexpected place or form.
+/// Returns whether the message arrived in an unexpected place or form.
 pub fn has_arrived(evidence: &Evidence) -> bool {
     let expected = without_gaps(&evidence.expected);
     let message = trim(&expected);

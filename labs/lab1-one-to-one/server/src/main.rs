@@ -118,7 +118,7 @@ fn talk(id: u64, ip: IpAddr, stream: &Arc<TcpStream>, room: &Room<Event>) {
 ///
 /// TCP has no messages: the bytes of one `read` can be half a message or three messages. [`Messages`] finds the
 /// messages in a connection's bytes and may already hold the beginning of the next message. The room gets each message
-/// as an [`Event::Said`] of this client ([`Room::send`]), once and in order. At the end of the stream, this function
+/// as an [`Event::Said`] from this client ([`Room::send`]), once and in order. At the end of the stream, this function
 /// returns.
 ///
 /// Stage 6 extends this function: a message that is exactly `quit` also counts as the end of the stream. The room

@@ -90,7 +90,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// Returns the line, unless it would be longer than `limit` when it is written again. When a line is written, a
-    /// space follows its first colon, and U+FFFD, which is three bytes long, replaces bytes that are not UTF-8.
+    /// space is inserted after its first colon, and U+FFFD, which is three bytes long, replaces invalid UTF-8.
     fn short_enough(&self, line: String) -> Result<String, Problem> {
         let is_longer = line.split_once(':').is_some_and(|(_, value)| !value.starts_with(' '));
         if line.len() + usize::from(is_longer) > self.limit {
