@@ -117,14 +117,14 @@ fn a_page_that_does_not_exist_is_refused() {
     let Some(kit) = kit_with_pages() else { return };
     let (folder, opened) = browser();
     for (page, says) in [
-        ("socket", "there is no page socket; the pages are commands, index, lab1-original, lab1, "),
+        ("socket", "there is no page socket; the pages are commands, fast, index, lab1-original, lab1, "),
         ("instructors", "there is no page instructors"),
         ("print", "there is no page print"),
         ("toc", "there is no page toc"),
         ("../../README", "there is no page ../../README"),
         ("\x1b[2J", "there is no page \\x1b[2J;"),
         ("9", "there is no lab 9; the labs are 1 to 4"),
-        ("2.99", "lab 2 has stages 1 to 15"),
+        ("2.99", "lab 2 has stages 1 to 17"),
         ("2.x", "write 2 for a lab"),
         ("sockets#nowhere", "the page sockets has no anchor nowhere"),
         ("sockets#\"><script>", "the page sockets has no anchor \"><script>"),
