@@ -31,7 +31,7 @@ pub struct Options {
     poll: bool,
 }
 
-/// An event between two checks: a saved file or a pressed key.
+/// An event between two checks: a file was saved, or a key was pressed.
 enum Event {
     Saved,
     Key(u8),

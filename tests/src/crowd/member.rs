@@ -1,10 +1,10 @@
-//! What the checker knows about all people from the entries that it has read.
+//! What the checker knows about all the people from the entries that it has read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::crowd::record::{Record, Way};
 
-/// What the checker knows about all people.
+/// What the checker knows about all the people.
 pub struct State {
     /// The number of the lab, which is also the number of its wire format.
     pub lab: u32,
@@ -25,7 +25,7 @@ pub struct Person {
     pub has_heard: bool,
     /// Whether the welcome message (wire format 1) or `Connected to server!` (wire format 2) has arrived.
     pub is_welcome: bool,
-    /// How the person is leaving or has left for good, or `None` if the person is staying.
+    /// How the person is leaving or has left the chat; `None` if the person is staying.
     pub left: Option<Way>,
     /// The rooms that the person has asked to join.
     pub rooms: BTreeMap<usize, Member>,
@@ -48,7 +48,7 @@ pub struct Member {
     pub sure: Option<usize>,
     /// The entry after which the person may no longer be a member.
     pub leaving: Option<usize>,
-    /// Whether the person has received the announcement that they left, in wire format 4.
+    /// In wire format 4, whether the person has received the announcement of their own departure.
     pub is_out: bool,
     /// The broadcast messages that have arrived.
     pub got: BTreeSet<usize>,
@@ -69,7 +69,7 @@ impl State {
         matches!(self.lab, 2 | 4)
     }
 
-    /// Returns the connected people who are not yet certain to be members.
+    /// Returns the connected people whose membership is not certain yet.
     pub fn unsure(&self) -> Vec<usize> {
         let is_unsure =
             |person: &Person| person.is_connected && person.left.is_none() && !person.is_sure();

@@ -1,7 +1,7 @@
 //! The broadcast checker. A seed determines how a crowd of simulated people joins, talks, leaves, and disconnects.
 //! Everything is recorded, and the record is checked.
 //!
-//! [`plan`] uses the seed to decide what the people do. [`player`] simulates all people in one thread and writes a
+//! [`plan`] uses the seed to decide what the people do. [`player`] simulates all the people in one thread and writes a
 //! [`record`]. [`checker`] reads only this record. [`shrink`] finds a smaller plan that breaks the same rule, and
 //! [`mod@slice`] picks the messages to show in the report.
 //!
@@ -24,12 +24,13 @@
 //!   and the server is not busy.
 //! - **Senders that disconnect abruptly.** If a sender disconnects without leaving properly, a missing message counts
 //!   as lost only if some member got it, because a reset destroys the bytes that the server has not read. If one member
-//!   got the message, all members must get it. If servers in this wire format announce who leaves, the server must do
-//!   so no matter how the sender left. If the sender leaves as the wire format requires, no message may be lost.
+//!   got the message, all members must get it. In a wire format with announcements, the server must announce that the
+//!   sender has left, no matter how the sender left. If the sender leaves as the wire format requires, no message may
+//!   be lost.
 //! - **Strangers.** A newcomer may get a message that was in transit when the newcomer began to join. But if a later
 //!   message from the same sender had already reached anyone, the earlier message was complete, so the newcomer must
-//!   not get it. In wire format 4, a member who leaves a room may get the room's messages, even after the server's
-//!   reply, until the announcement that the member has left.
+//!   not get it. In wire format 4, a member who leaves a room may still get the room's messages after the server's
+//!   reply, up to the announcement that the member has left.
 //! - **Order.** The messages from one sender in one room stay in order. The announcement that a person has joined
 //!   precedes all of the person's messages, and the announcement that the person has left follows them. The server
 //!   never passes on a message that the person sent after leaving.

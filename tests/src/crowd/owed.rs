@@ -56,9 +56,9 @@ impl State {
                 }
                 let is_own_join = item.who == who && item.kind == ItemKind::Joined;
                 let was_member = is_own_join || member.sure.is_some_and(|sure| sure < item.at);
-                // If a later message from the same sender has arrived, this message will no longer arrive. If the
-                // sender disconnected abruptly, the announcement that it left proves nothing, because a reset destroys
-                // unread bytes.
+                // If a later message from the same sender has arrived, a missing earlier message can no longer arrive.
+                // If the sender disconnected abruptly, the announcement that it left proves nothing, because a reset
+                // destroys unread bytes.
                 let is_next = |next: &&usize| {
                     let next = &record.items[**next];
                     next.who == item.who && (next.kind != ItemKind::Left || self.is_polite(next))
@@ -94,14 +94,15 @@ impl State {
         self.deaf(record, &present)
     }
 
-    /// Returns true if the sender stayed or left properly. In both cases, the server must pass on all earlier messages.
+    /// Returns true if the sender has not left or has left properly. In both cases, the server must pass on all earlier
+    /// messages.
     fn is_polite(&self, item: &Item) -> bool {
         !matches!(self.people[item.who].left, Some(Way::Closes | Way::Resets))
     }
 
-    /// Returns true if the server must broadcast a message. This requires that the sender was a member and that at
-    /// least one of these is true: the sender stayed or left properly, the message announces that the sender left, or
-    /// somebody has received the message.
+    /// Returns true if the server must broadcast a message. The sender must have been a member, and at least one of
+    /// these must be true: the sender has not left or has left properly, the message announces that the sender has
+    /// left, or somebody has received the message.
     fn must_come(&self, item: &Item, number: usize) -> bool {
         let sender = &self.people[item.who];
         let has_vanished = !self.is_polite(item);

@@ -51,8 +51,8 @@ pub enum Act {
     /// Leaves a room and stays connected, in wire format 4. The optional chat message is sent too late, that is, after
     /// the request to leave.
     Exit(usize, Option<Line>),
-    /// Leaves as the wire format requires. In wire format 3, an optional chat message is sent after the `!DISCONNECT`
-    /// frame.
+    /// Leaves the chat in the way that the wire format requires. In wire format 3, an optional chat message is sent
+    /// after the `!DISCONNECT` frame.
     Leave(Option<Line>),
     /// Closes the connection.
     Vanish {

@@ -1,4 +1,5 @@
-//! Runs a plan against a server. One thread simulates all people, so the order of the recorded events is well defined.
+//! Runs a plan against a server. One thread simulates all the people, so the order of the recorded events is well
+//! defined.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ const CALL: Duration = Duration::from_millis(10);
 /// The prefix of each probe. No message text in a plan begins with it.
 const CALLED: &str = "call-";
 
-/// The pauses of a plan may take this many times as long as planned, because the computer may be busy.
+/// The pauses in a plan may last up to this many times as long as planned, because the computer may be busy.
 const SLOW: u32 = 20;
 
 /// The outcome of running a plan.
@@ -35,7 +36,7 @@ pub struct Played {
     pub record: Record,
     /// The first violation, if there is one. The player stops at the first violation.
     pub violation: Option<Violation>,
-    /// The number of events that were started.
+    /// The number of the plan's events that have begun.
     pub begun: usize,
 }
 
@@ -353,7 +354,8 @@ impl Stage {
         let arrived = connection.receive();
         for (heard, bytes) in arrived.messages {
             let now = self.now();
-            // Probes are sent until everyone has received one, so they do not count as the end of the silence.
+            // If somebody never receives a probe, the others never stop sending probes. So the arrival of a probe does
+            // not end the silence.
             let is_call = matches!(&heard, Heard::Said { text, .. } if text.starts_with(CALLED));
             if !is_call {
                 self.silence = Silence::begin();

@@ -1,4 +1,4 @@
-//! The player's state for one person in a crowd.
+//! The state of one simulated person in a crowd while a plan runs.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;

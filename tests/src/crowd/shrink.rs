@@ -37,7 +37,8 @@ pub struct Shrunk {
     pub runs: usize,
 }
 
-/// Searches for a smaller plan that breaks the same rule. `replay` runs a plan with the given patience.
+/// Searches for a smaller plan that breaks the same rule. `replay` runs a plan and expects no more messages after a
+/// silence of the given duration.
 pub fn shrink(
     plan: &Plan,
     first: Game,
@@ -80,8 +81,8 @@ pub fn shrink(
     let Some(game) = game else {
         return Shrunk { plan: plan.clone(), game: first, returned: false, runs };
     };
-    // If a search waits only a short time for messages, a late message is considered lost. But the reported violation
-    // must be certain.
+    // If a search waits only a short time for messages, a late message is considered lost. But a violation must be
+    // certain before it is reported.
     let is_certain = game.played.violation.as_ref().is_some_and(|found| found.entry.is_some());
     if is_certain {
         return Shrunk { plan: smallest, game, returned: true, runs };

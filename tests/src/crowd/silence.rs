@@ -13,14 +13,14 @@ pub struct Manner<'a> {
     pub limit: Duration,
     /// Returns whether the server is busy rather than waiting.
     pub is_busy: &'a dyn Fn() -> bool,
-    /// Receives the number of events that have been started.
+    /// Called with the number of the plan's events that have begun so far.
     pub progress: &'a dyn Fn(usize),
 }
 
-/// A busy server may be silent for longer, by this factor.
+/// A busy server may be silent for this many times as long as a server that is not busy.
 const BUSY: u32 = 10;
 
-/// Measures how long it has been since anything happened. Of the time between two checks, at most [`LOOK`] is counted,
+/// Measures how long it has been since anything happened. At most [`LOOK`] of the time between two checks is counted,
 /// because both programs may have been suspended during a longer gap.
 pub struct Silence {
     idle: Duration,

@@ -56,9 +56,9 @@ pub const THREADS: usize = 6;
 /// Command lines that are graded instead of the student's programs; see [`Runnable::Command`].
 #[derive(Clone, Debug, Default)]
 pub struct Commands {
-    /// The command line that replaces the server.
+    /// The command line of the program that is graded instead of the student's server.
     pub server: Option<String>,
-    /// The command line that replaces the client.
+    /// The command line of the program that is graded instead of the student's client.
     pub client: Option<String>,
 }
 

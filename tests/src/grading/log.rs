@@ -1,7 +1,8 @@
 //! The log of a student's checks, for `cargo lab stats`. The student turns the log on. Each line is a JSON object that
 //! records when a stage was graded and what its verdict was, or when one of its hints was shown.
 //!
-//! The log cannot affect a verdict. If the log cannot be read or written, the command only prints a message about it.
+//! The log cannot affect a verdict. If the log cannot be read or written, the command prints a message about the
+//! problem and continues.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -155,8 +156,8 @@ impl Log {
     }
 
     /// Records a verdict if it is new information. Repeated passes, blocked stages, and grader errors are not recorded.
-    /// Of the stages that have not been started, only the first in each lab is recorded, because the later ones have
-    /// not been attempted.
+    /// A stage that has not been started is recorded only if it is the first stage of its lab that did not pass,
+    /// because students work on the stages in order.
     pub fn graded(&mut self, lab: u32, stage: u32, verdict: &Verdict) {
         let event = match verdict {
             Verdict::Passed if self.passed.insert((lab, stage)) => Event::Passed,

@@ -1,5 +1,5 @@
 //! A network between one client and the server. At first, the network passes on everything at once. A script can make
-//! the network cause trouble, for example delays.
+//! the network cause trouble, such as delays.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -24,8 +24,8 @@ const LONG: Duration = Duration::from_mins(1);
 pub struct BadNetwork {
     address: SocketAddr,
     troubles: Sender<Trouble>,
-    /// Wakes the relay: the relay notices when a byte is written to this socket and when this socket is closed. This
-    /// field is dropped after `troubles`.
+    /// Wakes the relay when a byte is written to this socket or when this socket is closed. This field is dropped after
+    /// `troubles`.
     wakes: UnixStream,
 }
 
@@ -35,7 +35,7 @@ impl BadNetwork {
         self.address
     }
 
-    /// From now on, makes the network cause only this trouble.
+    /// Replaces the network's trouble with the given trouble.
     ///
     /// # Errors
     /// Returns an error if the relay has ended.
@@ -54,7 +54,7 @@ impl Harness {
         woken.set_nonblocking(true)?;
         let (listens, listening) = mpsc::channel();
         let (name, journal) = (name.to_owned(), self.journal().clone());
-        self.journal().spawn("passing on the bytes of connections", move || {
+        self.journal().spawn("passing on bytes between the client and the server", move || {
             let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             // The nicknames do not matter here, and in wire format 1 there are none.
             match Relay::new(1, anywhere, server, Trouble::default()) {
@@ -93,8 +93,8 @@ fn passes_on(
         }
         let until = Instant::now() + LONG;
         relay.wait(&[woken.as_fd()], due.map_or(until, |due| due.min(until)))?;
-        // Each new trouble comes with one byte. Only one byte is read, so the next wait ends at once if another new
-        // trouble is waiting.
+        // For each change of the trouble, `BadNetwork::becomes` writes one byte. Only one byte is read here, so the
+        // next wait ends at once if another change is waiting.
         let _ = (&*woken).read(&mut [0]);
     }
 }
@@ -102,7 +102,7 @@ fn passes_on(
 /// The bytes that were passed on since the last note.
 type Passed = BTreeMap<Way, Vec<u8>>;
 
-/// Notes in the journal what the relay does.
+/// Records in the journal what the relay does.
 struct Notes {
     name: String,
     journal: Journal,

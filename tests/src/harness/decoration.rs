@@ -14,10 +14,10 @@ use crate::journal::Journal;
 /// The maximum width of a decoration, in columns.
 const WIDEST: usize = 20;
 
-/// The minimum length of a word. A shorter word, such as the `am` of a clock, may occur in a message by chance.
+/// The minimum length of a word. A shorter word, such as the `am` in a time of day, may occur in a message by chance.
 const SHORTEST: usize = 3;
 
-/// Finds decorations in front of messages on a screen, as long as the screen does not change.
+/// Finds decorations in front of the messages on a screen. This value must not be used after the screen has changed.
 pub struct Decorations<'a> {
     journal: &'a Journal,
     /// The words that have been typed or sent so far. The words are collected only when needed, because few lines need
@@ -26,7 +26,7 @@ pub struct Decorations<'a> {
 }
 
 impl<'a> Decorations<'a> {
-    /// Creates a value that finds decorations in the run that this journal records.
+    /// Prepares to find decorations in the output of the run that this journal records.
     pub fn new(journal: &'a Journal) -> Self {
         Self { journal, words: OnceCell::new() }
     }

@@ -2,10 +2,10 @@
 
 use crate::journal::{Event, EventKind, Wire};
 
-/// How many bytes before the copied bytes are compared with the bytes on the wire.
+/// The number of bytes directly before the copied bytes that are also compared with the bytes on the wire.
 const BEFORE: usize = 6;
 
-/// How many bytes after the copied bytes are compared with the bytes on the wire.
+/// The number of bytes directly after the copied bytes that are also compared with the bytes on the wire.
 const AFTER: usize = 3;
 
 /// Returns the position of `bytes` in `output` if the program copied them unchanged from the wire. `output` is

@@ -81,7 +81,8 @@ impl Harness {
         Arc::clone(&self.processes)
     }
 
-    /// Returns a new harness for further runs of the same server. Its random words are the same.
+    /// Returns a new harness for further runs of the same server. It has the same seed as this harness, so its random
+    /// words are the same.
     #[must_use]
     pub fn again(&self) -> Self {
         let client = Runnable::Missing(Failure::Grader("this run does not use a client".into()));

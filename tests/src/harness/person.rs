@@ -191,7 +191,7 @@ impl Person {
         }
     }
 
-    /// Returns the verb for a failure message. A person *sees* output, but a server is a program, so it *shows* output.
+    /// Returns the verb for a failure message. People *see* output, but a server, which is a program, *shows* output.
     fn should_have_seen(&self) -> &'static str {
         if is_server(&self.name) { "should have shown" } else { "should have seen" }
     }
@@ -224,12 +224,12 @@ impl Person {
         found.ok_or_else(|| self.wrong("should still see the typed text", text))
     }
 
-    /// Checks how many times the line is on the screen. Call this function only when every copy of the line is certain
-    /// to have arrived.
+    /// Checks how many times the line appears on the screen. Call this function only when every copy of the line is
+    /// certain to have arrived.
     ///
-    /// A line that must not be on the screen counts only if it has no decoration or has a decoration that the program
-    /// has used before. Otherwise, this function could count the second line of a longer message, which may be indented
-    /// or marked.
+    /// If `expected` is 0, a copy of the line is counted only if it has no decoration or has a decoration that the
+    /// program has used before. Otherwise, this function could count the second line of a longer message, which may be
+    /// indented or marked.
     pub fn has_seen(&self, expected: usize, line: &str) -> Check {
         let known = self.decorations().clone();
         let count = |screen: &mut Screen| {
@@ -320,7 +320,7 @@ impl Person {
         self.journal.note(&self.name, EventKind::AllJoined(begin));
     }
 
-    /// Checks that the program soon stops using processor time while all peers are silent.
+    /// Checks that the program stops using processor time soon after all peers become silent.
     pub fn rests(&self) -> Check {
         comes_to_rest(self.process(), &self.journal)
     }

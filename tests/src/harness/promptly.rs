@@ -23,8 +23,8 @@ const ATTEMPTS: usize = 6;
 
 impl Harness {
     /// Checks that an event happens immediately. `event` triggers the event, waits until the event has happened, and
-    /// returns the time of the trigger. If the event is late, `event` is called again. `who` names the participant that
-    /// waits and the event that it waits for, as in [`Failure::Wrong`].
+    /// returns the time of the trigger. If the event takes more than a second, the function `event` is called again.
+    /// `who` names the participant that waits and the event that it waits for, as in [`Failure::Wrong`].
     ///
     /// [`Failure::Wrong`]: crate::journal::failure::Failure::Wrong
     pub fn promptly(&self, who: &str, mut event: impl FnMut() -> Check<Instant>) -> Check {
@@ -56,7 +56,7 @@ impl Harness {
     }
 }
 
-/// A connection inside the grader that echoes one byte after another.
+/// A connection inside the grader that echoes one byte at a time.
 struct Echo {
     /// The echo continues while this value exists.
     goes_on: Arc<()>,

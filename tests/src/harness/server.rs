@@ -81,7 +81,7 @@ impl Server {
         result
     }
 
-    /// Checks that the server soon stops using processor time while all peers are silent.
+    /// Checks that the server stops using processor time soon after all peers become silent.
     pub fn rests(&self) -> Check {
         self.terminal.rests()
     }

@@ -43,7 +43,7 @@ impl Stage {
     }
 }
 
-/// The programs in the submission that a stage runs.
+/// Which of the submission's programs a stage runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The server runs, and its peers are scripted.

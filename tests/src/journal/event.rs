@@ -36,8 +36,8 @@ pub enum EventKind {
     Got(String, Wire),
     /// A person typed text or pressed keys.
     Typed(Vec<u8>),
-    /// A person pressed keys that the terminal does not show, because it has no echo and the program does not edit
-    /// lines.
+    /// A person pressed keys that do not appear on the terminal, because the terminal does not echo them and the
+    /// program does not edit lines.
     Unechoed(Vec<u8>),
     /// A person resized a window to this number of columns and rows.
     Resized(NonZero<u16>, NonZero<u16>),

@@ -128,7 +128,8 @@ impl<C: Content> Inbox<C> {
     }
 
     /// Calls `look` with the bytes that have arrived and again after each change, until `look` returns a value. Returns
-    /// `None` if nothing more can arrive, or after [`TIMEOUT`], which begins when the sender has started.
+    /// `None` if nothing more can arrive, or once [`TIMEOUT`] has passed. The time in which the sender is still
+    /// starting does not count.
     pub fn wait<T>(&self, look: impl FnMut(&mut Arrived<C>) -> Option<T>) -> Option<T> {
         self.wait_for(START_TIMEOUT, |arrived| (!arrived.may_be_starting()).then_some(()));
         self.wait_for(TIMEOUT, look)

@@ -37,7 +37,7 @@ pub fn is_server(name: &str) -> bool {
 pub struct Journal {
     begin: Instant,
     events: Arc<Mutex<Kept>>,
-    /// The reason why the grader's own part in this run failed, if it did.
+    /// The reason why the grader itself failed in this run, if it did.
     broken: Arc<OnceLock<String>>,
     /// The function that is called when the script has found something wrong.
     look: Arc<OnceLock<Look>>,
@@ -99,12 +99,13 @@ impl Journal {
         Ok(())
     }
 
-    /// Records that the grader's own part in this run has failed. Only the first reason is kept.
+    /// Records that the grader itself, rather than the tested program, has failed in this run. Only the first reason is
+    /// kept.
     pub fn breaks(&self, why: &str) {
         let _ = self.broken.set(why.to_owned());
     }
 
-    /// Returns the reason why the grader's own part in this run failed, if it did.
+    /// Returns the reason why the grader itself failed in this run, if it did.
     pub fn broken(&self) -> Option<&str> {
         self.broken.get().map(String::as_str)
     }
@@ -149,8 +150,8 @@ impl Journal {
         Failure::wrong(who, expected, came)
     }
 
-    /// Makes this journal hold the events of `run` and the additional events in `more`, in chronological order. If
-    /// `run` is a different journal, its events replace everything in this journal except the steps.
+    /// Replaces the events in this journal with the events of `run` and the additional events in `more`, in
+    /// chronological order. If `run` is a different journal, this journal also keeps its own steps.
     pub fn retell(&self, run: &Self, more: impl IntoIterator<Item = Event>) {
         let later = run.begin.saturating_duration_since(self.begin);
         let moved = |event: Event| Event { at: event.at + later, ..event };
@@ -186,7 +187,7 @@ impl Journal {
         self.lock().iter().rev().find(is_start).map(|event| event.who.clone())
     }
 
-    /// Returns whether the program that was started last has shown anything since then.
+    /// Returns whether the program that was started last has shown anything since its start.
     pub fn last_started_has_shown(&self) -> bool {
         let events = self.lock();
         let mut has_shown = Vec::new();

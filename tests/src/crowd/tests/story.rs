@@ -78,7 +78,7 @@ impl Story {
         }
     }
 
-    /// Returns a record in wire format 2 in which all people have joined correctly.
+    /// Returns a record in wire format 2 in which all the people have joined correctly.
     pub fn group() -> Self {
         let mut story = Self::new(2);
         for (who, name) in [(ANN, "ann"), (BOB, "bob"), (CID, "cid")] {
@@ -90,7 +90,7 @@ impl Story {
         story
     }
 
-    /// Returns a record in wire format 1 or 3 in which all people have joined and received a probe.
+    /// Returns a record in wire format 1 or 3 in which all the people have joined and received a probe.
     pub fn called(lab: u32) -> Self {
         let mut story = Self::new(lab);
         for who in [ANN, BOB, CID] {
@@ -141,8 +141,8 @@ impl Story {
         story
     }
 
-    /// Ends the record with a quiet period and asserts that the checker finds exactly this violation, or no violation
-    /// if it is `None`.
+    /// Ends the record with a quiet period and asserts that the checker finds exactly the violation `expected`, or no
+    /// violation if `expected` is `None`.
     #[track_caller]
     pub fn ends(mut self, expected: Option<(Rule, usize)>) {
         self.add(0, What::Calm);

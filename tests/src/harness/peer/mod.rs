@@ -47,8 +47,8 @@ impl Peer {
     /// Connects a peer that does not read until [`Peer::starts_reading`] is called.
     ///
     /// The peer's receive buffer is small, so that the peer soon falls behind. The peer's segments are also small,
-    /// because the initial size of the sender's buffer is a multiple of the segment size. Whatever the system's settings
-    /// are, the sender's buffer does not grow while the receiver does not read.
+    /// because the initial size of the sender's buffer is a multiple of the segment size. Whatever the system's
+    /// settings are, the sender's buffer does not grow while the receiver is not reading.
     pub(crate) fn connect_deaf(
         name: &str,
         server: &str,

@@ -204,8 +204,8 @@ impl Peer {
         rest.ok_or_else(|| self.still_open())
     }
 
-    /// Waits until `look` accepts or rejects the beginning of the bytes that the script has not accepted yet. Returns
-    /// whether `look` accepted the bytes.
+    /// Calls `look` with the bytes that the script has not accepted yet, until `look` accepts the first of them or
+    /// rejects them. Returns whether `look` accepted any bytes.
     pub(crate) fn takes(&self, look: impl Fn(&[u8]) -> Next) -> bool {
         let right = self.inbox.wait(|arrived| match look(arrived.rest()) {
             Next::NotYet => None,

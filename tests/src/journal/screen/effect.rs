@@ -5,7 +5,7 @@ use crate::journal::screen::pieces::Piece;
 /// The effect of a piece of output on the cursor and the lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The piece of output has no effect that matters.
+    /// The piece of output has none of the effects below.
     None,
     /// The cursor moves to the beginning of the line.
     Returns,
@@ -13,7 +13,7 @@ pub enum Effect {
     NextLine,
     /// The cursor may move anywhere.
     Moves,
-    /// The text in the cursor's line changes.
+    /// The text on the cursor's line changes.
     Edits,
     /// The text after the cursor is erased.
     ErasesAfter,
@@ -25,7 +25,7 @@ pub enum Effect {
     Switches,
 }
 
-/// Returns the effect of a piece of output.
+/// Returns the effect of a piece of output on the cursor and the lines.
 pub fn effect(piece: &Piece) -> Effect {
     match piece {
         Piece::Control(b'\n' | 0x0b | 0x0c) => Effect::NextLine,

@@ -306,7 +306,7 @@ impl Emulator {
                 // moves it to the first row of the screen.
                 self.write("\x1b[H");
             }
-            // If `CSI T` has more than one number, the sequence controls mouse tracking.
+            // If `CSI T` has more than one parameter, the sequence controls mouse tracking.
             ([], 'T') if numbers.len() > 1 => {}
             (
                 [],

@@ -72,7 +72,7 @@ fn the_cursor_moves_relatively() {
     shows("a\x1b[3aX\x1b[2eY", &["a   X", "", "     Y"]);
     // The cursor moves to the beginning of the next or the previous line.
     shows("ab\x1b[2Ec\x1b[Fd", &["ab", "d", "c"]);
-    // The cursor moves to a column and to a row.
+    // The cursor moves to the given column or to the given row.
     shows("\x1b[4Ga\x1b[2`b\x1b[3dc", &[" b a", "", "  c"]);
     // The cursor moves no further than the edge of the screen.
     shows("\x1b[99;99HX\x1b[99A\x1b[99DY", &["Y", "", "", "", "         X"]);
