@@ -89,7 +89,7 @@ fn a_file_that_is_no_session_is_refused_in_words() {
         (event(r#"{"at":4,"event":"gone","connection":1}"#), "earlier"),
         (event(r#"{"at":5,"event":"gone","connection":2}"#), "not open"),
         (event(r#"{"at":-5,"event":"gone","connection":1}"#), "line 3 of"),
-        (event(opened), "opened before"),
+        (event(opened), "already been opened"),
         (
             event(
                 r#"{"at":5,"event":"passed","connection":1,"way":"to-server","bytes":{"hex":"f"}}"#,

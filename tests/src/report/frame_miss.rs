@@ -29,7 +29,7 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
         return Some(format!("the header says {said} bytes, but only {count} followed"));
     }
     if said > 0 && starts_with_header(after) {
-        return Some("another header follows the header, where the payload should be".to_owned());
+        return Some("the header is followed by another header instead of its payload".to_owned());
     }
     let (payload_that_came, next) = after.split_at(said);
     if !next.is_empty() && !starts_with_header(next) {
@@ -42,7 +42,7 @@ pub fn frame_miss(expected: &[u8], came: &[u8]) -> Option<String> {
     }
     if headers_follow_each_other(next) {
         return Some(
-            "further on, a header follows another header instead of its payload".to_owned(),
+            "further on, a header is followed by another header instead of its payload".to_owned(),
         );
     }
     let same = payload.iter().zip(payload_that_came).take_while(|(a, b)| a == b).count();
@@ -84,10 +84,10 @@ fn no_header(came: &[u8]) -> String {
         }
         (0, _) => "the header of this frame does not begin with a digit".to_owned(),
         (_, 0) => {
-            "spaces must follow the number in a header, but something else follows".to_owned()
+            "spaces must follow the number in a header, but another character follows".to_owned()
         }
         _ => format!(
-            "a header is padded with spaces to {HEADER} bytes, but something else follows after {} bytes",
+            "a header must be padded with spaces to {HEADER} bytes, but here, the spaces end after {} bytes",
             digits + spaces
         ),
     }
@@ -116,12 +116,12 @@ mod tests {
         let empty = format!("{:<64}{:<64}[c] : ", 0, 6);
         assert!(!miss(&right, &empty).contains("another header"));
         let headers = format!("{:<64}{:<64}[b] : [c] : ", 6, 6);
-        assert!(miss(&right, &headers).contains("another header follows"));
+        assert!(miss(&right, &headers).contains("followed by another header"));
         let later = frame(4, "[a] ") + &headers;
         assert!(miss(&right, &later).contains("further on"));
         assert!(miss(&right, &frame(4, "[a] : and more")).contains("no frame begins after"));
         assert!(miss(&right, &frame(9, "[b]")).contains("says 9 bytes, but only 3 followed"));
-        assert!(miss(&right, "6 [b] : ").contains("something else follows after 2 bytes"));
+        assert!(miss(&right, "6 [b] : ").contains("the spaces end after 2 bytes"));
         assert!(miss(&right, &format!("{:0>64}[b] : ", 6)).contains("leading zeros"));
         assert!(miss(&right, &format!("{:\0<64}[b] : ", 6)).contains("spaces must follow"));
         assert!(miss(&right, &format!("{:>64}[b] : ", 6)).contains("does not begin with a digit"));

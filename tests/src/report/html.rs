@@ -1,5 +1,5 @@
-//! The reports as one self-contained HTML page. The page has the same content as the reports on the terminal, but the
-//! ladder diagrams are SVG images.
+//! The reports as one self-contained HTML page. The page has the same content as the reports that are shown in
+//! the terminal, except that the ladder diagrams are SVG images.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -29,7 +29,8 @@ const FIRST_ROWS: usize = 1;
 /// When rows in the middle are left out, at least this many rows at the end are kept.
 const LAST_ROWS: usize = 6;
 
-/// The participants in this many events matter most: the event that shows the failure and the events just before it.
+/// The participants in the event that shows the failure and in the events just before it matter most. This is the total
+/// number of these events.
 const NEAR: usize = 6;
 
 /// The maximum size of a ladder diagram.
@@ -60,7 +61,8 @@ pub struct Marks<'a> {
     pub evidence: Option<&'a Evidence>,
     /// The bytes that did not arrive.
     pub missing: Option<&'a [u8]>,
-    /// For each event, the positions at which its pieces begin. An event without an entry in this list is one piece.
+    /// For each event, the positions at which its pieces begin. If an event has no entry in this list, its bytes are
+    /// treated as one piece.
     pub pieces: &'a [Vec<usize>],
     /// The failure in words: the line that it quotes, the expected text, and the text that came instead.
     pub texts: &'a [String],
@@ -259,7 +261,7 @@ fn len_without(rows: &[Row], range: Range<usize>) -> usize {
     rows.len() - range.len() + remaining.iter().filter(|remains| **remains).count() + gaps
 }
 
-/// Replaces rows of a range with the number of rows that are left out; see [`remaining`].
+/// Shortens a range: replaces the rows that do not remain with rows that say how many were left out; see [`remaining`].
 fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
     let remaining = remaining(rows, range.clone());
     let mut kept: Vec<Row> = Vec::new();
@@ -274,7 +276,7 @@ fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
     rows.splice(range.start..range.start, kept);
 }
 
-/// If nothing happened for a long time at the end, returns a row for that time.
+/// If nothing happened for a long time before the script ended, returns a row that says for how long.
 fn silence(events: &[Event], lane: usize) -> Option<Row> {
     const LONG: Duration = Duration::from_millis(500);
     let last = events.iter().rev().find(|event| event.what != EventKind::End)?;
@@ -289,8 +291,8 @@ pub fn most_lanes(columns: usize) -> usize {
     (columns.saturating_sub(CLOCK) / MIN_LANE).max(2)
 }
 
-/// Returns the names of the lanes and the names of the participants that do not fit. `focus` is the event that shows
-/// the failure, if there is one.
+/// Returns the names of the participants that get a lane, from left to right, and the names of all other participants.
+/// `focus` is the event that shows the failure, if there is one.
 fn lanes(
     events: &[Event],
     about: &[&str],

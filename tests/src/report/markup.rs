@@ -12,7 +12,7 @@ const INDENT: &str = "\n         ";
 pub struct Inline {
     /// The text between the tags.
     pub text: &'static str,
-    /// The SHA-256 of the text, in Base64. A test compares the hash with the text.
+    /// The SHA-256 of the text, in Base64. A test checks that the hash matches the text.
     pub hash: &'static str,
 }
 

@@ -211,7 +211,7 @@ fn without_blanks(bytes: &[u8]) -> Vec<u8> {
 
 /// Returns the bytes as text that is short enough for a remark.
 fn shown(bytes: &[u8]) -> String {
-    // The remark shows only 41 columns, so 1000 bytes are more than enough.
+    // The remark shows only 41 columns, so 1000 bytes is more than enough.
     let beginning = &bytes[..bytes.len().min(1000)];
     let is_all = beginning.len() == bytes.len();
     let text = short_blanks(&visible(beginning));

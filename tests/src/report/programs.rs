@@ -21,7 +21,7 @@ const MOST_STAGES: usize = 3;
 /// While the script continues, the grader notices a program's exit after at most this time.
 const NOTICED: Duration = Duration::from_millis(200);
 
-/// If nothing happened for longer than this before the failure, the programs were waiting.
+/// If the script ended with a longer pause than this, the programs are assumed to have been waiting.
 const SILENCE: Duration = Duration::from_millis(500);
 
 /// The maximum number of panic locations that are named.
@@ -62,7 +62,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
         }
         match ended.status {
             _ if ended.excess.is_some() => {}
-            // An earlier program with the same name has done what it should.
+            // Another program with the same name was started later, so this program was expected to exit.
             Some(WaitStatus::Exited(_, 0))
                 if programs[at + 1..].iter().any(|(other, _)| other == name) => {}
             // A client is allowed to exit, but a server is not.
@@ -88,7 +88,7 @@ pub fn states(programs: &[(String, Ended)], events: &[Event], about: Option<&str
             let megabytes = ended.activity.memory / 1_000_000;
             states.running.push(format!("{name}'s program used {megabytes} MB of memory"));
         }
-        // The output of all programs with this name is joined, so it is examined only once.
+        // The output of all programs with this name is combined, so it is examined only once.
         if !seen.insert(name) {
             continue;
         }
@@ -191,7 +191,7 @@ fn running(name: &str, ended: &Ended, about: Option<&str>, is_silent: bool) -> O
     })
 }
 
-/// Returns whether nothing had happened for a while when the script ended.
+/// Returns whether the script ended with a pause that was longer than [`SILENCE`].
 fn is_silent(events: &[Event]) -> bool {
     let end = events.iter().position(|event| event.what == EventKind::End);
     let (script, end) = match end {
@@ -201,7 +201,7 @@ fn is_silent(events: &[Event]) -> bool {
     script.last().is_some_and(|last| end.saturating_sub(last.at) > SILENCE)
 }
 
-/// Returns what a program itself reported: panics and stages that are not written yet.
+/// Returns what a program itself reported: that stages are not written yet, or that it panicked.
 fn confessions(name: &str, output: &[u8], has_died: bool) -> Vec<String> {
     // A program that edits lines or fills the screen may position a panic message with escape sequences.
     let output = plain(output);

@@ -77,7 +77,7 @@ pub enum Kind {
         /// Whether a person caused the event.
         is_typed: bool,
     },
-    /// A new step of the stage.
+    /// The beginning of a step in the stage.
     Step(String),
     /// A gap, with the number of rows that have been left out.
     Gap(usize),
@@ -209,7 +209,7 @@ pub fn rows_of(
     lane: &impl Fn(&str) -> Option<usize>,
 ) -> Vec<Row> {
     let at = Some(event.at);
-    // Bytes that arrive together may have been sent in several pieces, so only the sender's bytes are marked.
+    // Bytes that arrive together may have been sent in several pieces, so pieces are marked only in sent bytes.
     let pieces = matches!(event.what, EventKind::Sent(..)).then_some(pieces);
     let texts = |wire: &Wire| match wire {
         Wire::Bytes(bytes) => labels(lab, bytes, wrong, pieces),
@@ -262,8 +262,7 @@ pub fn rows_of(
 /// The maximum length of the text on an arrow, in bytes.
 const LONG: usize = 200;
 
-/// A tooltip in the SVG image or the row of a missing message shows the whole message only if it has at most this many
-/// bytes.
+/// Tooltips in the SVG image and rows for missing messages show a message in full if it has at most this many bytes.
 pub const MUCH: usize = 4000;
 
 fn shown(bytes: &[u8]) -> String {

@@ -28,16 +28,16 @@ const MAX_FILES: usize = 1000;
 /// The maximum size of all files together, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The maximum number of entries in a submission. Most entries are not read; for example, a build folder can have a few
-/// thousand entries.
+/// The maximum number of entries in a submission. This limit is higher than [`MAX_FILES`], because most entries are not
+/// read: a build folder alone can have a few thousand entries.
 const MAX_ENTRIES: usize = 100_000;
 
 /// The maximum size of an unpacked `.tar.gz`, in bytes. The archive must be unpacked as a whole, even if most of its
 /// files are not read.
 const MAX_UNPACKED: u64 = 256 * 1024 * 1024;
 
-/// The maximum number of bytes that are read in order to open a zip file. The directory of [`MAX_ENTRIES`] entries is
-/// about half as long.
+/// The maximum number of bytes that are read in order to open a zip file. A directory with [`MAX_ENTRIES`] entries
+/// is about half as long as this limit.
 const MAX_DIRECTORY: u64 = 32 * 1024 * 1024;
 
 /// The names of folders whose files are generated and may be large.
@@ -94,7 +94,7 @@ impl Source {
         Ok(paths)
     }
 
-    /// Reads the files for whose paths `is_wanted` returns true. A file that is longer than `longest` bytes is left
+    /// Reads each file if `is_wanted` returns true for its path. A file that is longer than `longest` bytes is left
     /// out.
     ///
     /// # Errors
@@ -196,8 +196,8 @@ impl<R: Seek> Seek for Limited<R> {
 }
 
 fn of_zip(file: File, each: &mut Each) -> Result<()> {
-    // A zip file can contain many ends of directories. The crate tries each of them, and each can lead to a long
-    // directory, so the time to open the file could grow with the square of its length.
+    // A zip file can contain many end-of-central-directory records. The crate tries each record, and each can make it
+    // read a large part of the file, so the time to open the file could grow with the square of the file's length.
     let limit = MAX_DIRECTORY.min(64 * 1024 + 4 * file.metadata()?.len());
     let left = Rc::new(Cell::new(limit));
     let reader = Limited { reader: BufReader::new(file), left: Rc::clone(&left) };

@@ -14,7 +14,7 @@ use crate::submission::sums;
 /// The name of the submission's zip file, which is in the kit's folder.
 pub const FILE: &str = "submission.zip";
 
-/// The files and folders at the top level of a kit, besides `labs/`. The grader has its own copies, so these files and
+/// The files and folders at the top level of a kit, except `labs/`. The grader has its own copies, so these files and
 /// folders are not reported as left out.
 const KIT: [&str; 15] = [
     ".cargo",
@@ -39,7 +39,7 @@ const KIT: [&str; 15] = [
 pub struct Packed {
     /// The files, by their paths within the kit.
     pub files: Files,
-    /// The files and folders that are left out, by reason.
+    /// The files and folders that are left out, grouped by reason.
     pub left_out: BTreeMap<&'static str, Vec<PathBuf>>,
     /// The reasons why programs will not be built.
     pub refused: Vec<String>,

@@ -33,7 +33,7 @@ pub struct Package {
 /// The parts of a submission that the grader uses.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// The files below `labs/`. A package has no files here if none of its source files were handed in.
+    /// The files under `labs/`. A package has no files here if none of its source files were handed in.
     pub files: Files,
     /// The reasons why packages are not built, by package name.
     pub refused: BTreeMap<String, String>,
@@ -170,7 +170,7 @@ fn top(listed: &[PathBuf]) -> Result<PathBuf> {
     Ok(first.clone())
 }
 
-/// Splits a path below `labs/` into the package and the rest of the path.
+/// Splits a path under `labs/` into the package and the rest of the path.
 fn place<'a>(path: &Path, packages: &'a [Package]) -> Option<(&'a Package, PathBuf)> {
     let mut parts = path.iter();
     let lab = parts.next()?.to_string_lossy().to_lowercase();

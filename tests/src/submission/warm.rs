@@ -25,7 +25,7 @@ use crate::system::cargo::{self, TARGET};
 /// The folder that contains all slots, relative to the kit.
 const FOLDER: &str = "target/class";
 
-/// The files from which a kit's programs are built, besides those in `labs/`. The book is included because reports
+/// The files from which a kit's programs are built, except those in `labs/`. The book is included because reports
 /// refer to its chapters.
 const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 
@@ -124,7 +124,7 @@ impl Workshop {
         Ok(slots)
     }
 
-    /// A slot's files, besides `labs/`.
+    /// Returns a slot's files, except those in `labs/`.
     fn files(&self) -> Result<Files> {
         let mut found = Files::new();
         let mut add = |path: PathBuf| -> Result<()> {

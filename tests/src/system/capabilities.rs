@@ -15,7 +15,7 @@ const MOST: libc::c_ulong = 64;
 pub(super) fn drop_most() {
     let unused: libc::c_ulong = 0;
     for right in (0..MOST).filter(|right| !KEPT.contains(right)) {
-        // SAFETY: a plain system call. The call fails for users other than root, who have no capabilities to drop.
+        // SAFETY: a plain system call. The call fails for non-root users, but they have no capabilities to drop.
         #[allow(unsafe_code)]
         unsafe {
             libc::prctl(libc::PR_CAPBSET_DROP, right, unused, unused, unused);

@@ -10,8 +10,8 @@
 //! A build is confined in the same way; see [`crate::system::builds`].
 //!
 //! A server that chooses its own port may connect to any port: some servers connect to their own listener to wake it
-//! up, and the grader does not know the port in advance. The confinement does not restrict the programs' total disk
-//! space or the permissions and timestamps of files.
+//! up, and the grader does not know the port in advance. The confinement does not restrict how much disk space the
+//! programs use in total or whether they change the permissions and timestamps of files.
 
 use std::fs;
 use std::io;
@@ -121,8 +121,8 @@ pub struct Access {
     pub lists: Vec<PathBuf>,
     /// The files and folders that the process may read, execute, and change.
     pub writes: Vec<PathBuf>,
-    /// The only TCP port that the process may use. A process with port 0 may listen on a port that the system chooses
-    /// and may connect to any port.
+    /// The only TCP port that the process may use. If this is port 0, the process may listen on a port that the system
+    /// chooses and may connect to any port.
     pub port: Option<u16>,
     /// Whether the process may also listen on a port that the system chooses.
     pub elsewhere: bool,
@@ -220,8 +220,8 @@ mod kernel {
     }
 
     pub fn rules(allowed: &Allowed) -> Result<Rules, RulesetError> {
-        // The `landlock` crate leaves out the rules that the kernel does not support. If the kernel does not support
-        // Landlock, the crate leaves out all rules.
+        // The `landlock` crate silently skips the rules that the kernel does not support. If the kernel does not
+        // support Landlock, the crate skips all rules.
         let all = AccessFs::from_all(ABI::V3);
         let mut network: BitFlags<AccessNet> = AccessNet::BindTcp.into();
         if allowed.port != Some(0) {

@@ -37,8 +37,8 @@ pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     // The parent blocks the signals before it creates the child, so that no signal is missed.
     let mut usual = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut usual))?;
-    // SAFETY: the default action runs none of this program's code. Without this call, if this process has inherited the
-    // setting to ignore SIGCHLD, it would wait forever for the grader's exit.
+    // SAFETY: the default action runs none of this program's code. This process may have inherited the setting to
+    // ignore SIGCHLD. Without this call, it would then wait forever for the grader to exit.
     #[allow(unsafe_code)]
     unsafe {
         signal(Signal::SIGCHLD, SigHandler::SigDfl)?;
@@ -68,7 +68,7 @@ pub fn is_printed() {
     }
 }
 
-/// Makes the grader exit when the waiting process is killed.
+/// Makes the grader exit when the process that waits for it is killed.
 fn end_with(parent: Pid) {
     #[cfg(target_os = "linux")]
     {

@@ -21,7 +21,8 @@ pub const MAX_MEMORY: u64 = 1024 * 1024 * 1024;
 /// The maximum number of processes that a program may have.
 pub const MAX_PROCESSES: usize = 512;
 
-/// The limits of a build allow at least this many compilers at the same time, even on a machine with fewer processors.
+/// The limits of a build allow at least this many compilers to run at the same time, even on a machine with fewer
+/// processors.
 const MIN_COMPILERS: usize = 4;
 
 /// The time between two checks.
@@ -187,8 +188,8 @@ impl Table {
     }
 }
 
-/// Returns a process's memory, including its proportional share of shared pages; see `proc_pid_smaps(5)`. Returns
-/// `resident` if the system does not report this share, and 0 if the process has exited in the meantime.
+/// Returns how much memory a process uses, including its proportional share of shared pages; see `proc_pid_smaps(5)`.
+/// Returns `resident` if the system does not report this share, and 0 if the process has exited in the meantime.
 fn proportional(pid: i32, resident: u64) -> u64 {
     let text = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
         Ok(text) => text,

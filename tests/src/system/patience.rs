@@ -89,7 +89,7 @@ mod tests {
         let had = patience_with(&all[0]);
         assert!(
             had > 2 * EDITOR,
-            "with a quarter of a processor, the time was over after only {had:?}"
+            "with a quarter of a processor, the time ran out after only {had:?}"
         );
     }
 }

@@ -57,11 +57,11 @@ pub fn is_listener(port: u16, programs: &[Pid]) -> bool {
     !sockets.is_empty() && files.flatten().flatten().any(|file| is_one(file.path()))
 }
 
-/// For each listener on the port, returns its address, as hexadecimal digits, and the number of its socket. Only Linux
+/// For each listener on the port, returns its address, as hexadecimal digits, and its socket's inode number. Only Linux
 /// provides this information; see [`TABLES`].
 fn listeners(port: u16) -> Vec<(String, String)> {
     // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN. The last of
-    // the next six fields is the number of the socket (proc_net_tcp).
+    // the next six fields is the socket's inode number (see proc_net_tcp in the kernel's documentation).
     let tables = TABLES.map(fs::read_to_string);
     let address = |line: &str| {
         let mut fields = line.split_ascii_whitespace().skip(1);
@@ -77,7 +77,7 @@ fn listeners(port: u16) -> Vec<(String, String)> {
 pub fn unread(from: u16, to: u16) -> Option<usize> {
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     // `  0: 0100007F:270F 0100007F:8C1E 01 00000000:00000000 …`: the two addresses, the state, and how many bytes are
-    // waiting to be sent and to be read (proc_net_tcp).
+    // waiting to be sent and to be read (see proc_net_tcp in the kernel's documentation).
     let waiting = |local: u16, remote: u16| {
         table.lines().find_map(|line| {
             let fields: Vec<_> = line.split_ascii_whitespace().collect();

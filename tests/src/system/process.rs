@@ -264,7 +264,7 @@ impl Process {
     }
 
     /// Returns how many open files, including sockets, the process and its descendants have. Returns `None` if the
-    /// system does not report the files.
+    /// system does not list a process's open files.
     pub fn open_files(&self) -> Option<usize> {
         let files = |pid| Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count());
         let own = files(self.pid)?;
@@ -276,8 +276,8 @@ impl Process {
         )
     }
 
-    /// Returns how many threads the process and its descendants have. Returns `None` if the system does not report the
-    /// threads.
+    /// Returns how many threads the process and its descendants have. Returns `None` if the system does not list a
+    /// process's threads.
     pub fn threads(&self) -> Option<usize> {
         cfg!(target_os = "linux").then(|| self.tasks().ok().map(|tasks| tasks.len()))?
     }

@@ -1,6 +1,6 @@
 //! Determines which files and environment variables `cargo build` needs. A submission's source code can include other
-//! files and variables, so everything that the compiler may read can become part of the program (`include_str!`,
-//! `#[path]`, `env!`).
+//! files and environment variables (`include_str!`, `#[path]`, `env!`), so everything that the compiler may read can
+//! become part of the program.
 
 use std::env;
 use std::fs;

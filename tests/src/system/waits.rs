@@ -42,7 +42,7 @@ impl Waits {
 impl fmt::Display for Waits {
     fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
         for (position, (wait, count)) in self.0.iter().enumerate() {
-            let separator = if position == 0 { "" } else { ", " };
+            let separator = if position == 0 { "" } else { "; " };
             let times = if *count == 1 { String::new() } else { format!(" ({count} threads)") };
             write!(out, "{separator}{wait}{times}")?;
         }
@@ -75,7 +75,7 @@ fn wait(call: &str, process: &Path) -> Option<String> {
         libc::SYS_write | libc::SYS_writev | libc::SYS_sendto | libc::SYS_sendmsg => {
             on_file("a write to")
         }
-        libc::SYS_futex => "a lock, a channel or the end of a thread".to_owned(),
+        libc::SYS_futex => "a lock, a channel, or the end of a thread".to_owned(),
         libc::SYS_nanosleep | libc::SYS_clock_nanosleep => "a sleep".to_owned(),
         libc::SYS_ppoll | libc::SYS_pselect6 | libc::SYS_epoll_pwait => POLL.to_owned(),
         #[cfg(target_arch = "x86_64")]
@@ -108,7 +108,7 @@ mod tests {
         let pid = Pid::from_raw(pid.cast_signed());
         loop {
             let found = Waits::of(pid).to_string();
-            if found.split(", ").any(|wait| wait == expected) {
+            if found.split("; ").any(|wait| wait == expected) {
                 return;
             }
             assert!(Instant::now() < deadline, "found {found}, not {expected}");

@@ -115,8 +115,8 @@ impl Pending {
     }
 }
 
-/// Returns the length of the first message if it is complete. The bytes from position `new` onward are new, and without
-/// them, the message was incomplete.
+/// Returns the length of the first message if it is complete. The bytes from position `new` onward have just arrived;
+/// the bytes before them are an incomplete message.
 fn whole_len(lab: u32, way: Way, bytes: &[u8], new: usize) -> Option<usize> {
     let bare: &[u8] = match (lab, way) {
         (1, Way::ToServer) => b"quit",
@@ -158,7 +158,8 @@ fn is_no_frame(bytes: &[u8]) -> bool {
     bytes.len() >= HEADER && messages::frame(bytes).is_none()
 }
 
-/// Returns the number of lines that a message has in wire format 4, if it is not a chat message.
+/// Returns how many lines a complete message has in wire format 4. The message must not be a chat message, because chat
+/// messages end with an empty line instead.
 fn line_count(message: &[u8], way: Way) -> usize {
     match message.split(|byte| b": \r\n".contains(byte)).next() {
         Some(b"JOIN_CHATROOM") => 4,
@@ -198,7 +199,8 @@ impl Label {
         ladder::short(lab, &text)
     }
 
-    /// Returns the message with a mark between its pieces, or `None` if not all pieces and marks can be shown.
+    /// Returns the message with a mark between its pieces. Returns `None` if the message is too long, has too many
+    /// pieces, or contains padding that is split into single spaces.
     fn with_cuts(&self) -> Option<String> {
         if self.bytes.len() > LONG || self.cuts.len() + 1 < self.pieces {
             return None;
@@ -209,7 +211,7 @@ impl Label {
             pieces.push(short_blanks(&visible(&self.bytes[begin..end])));
             begin = end;
         }
-        // If the padding of a header were split into single spaces, the marks would leave no room for the actual text.
+        // If each space of a header's padding is a separate piece, the marks between the spaces would fill the row.
         let text = pieces.join(CUT);
         (!text.contains(&format!(" {CUT}").repeat(PADDING))).then_some(text)
     }

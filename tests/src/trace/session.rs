@@ -133,7 +133,7 @@ impl Reader {
         let Some(connection) = event.what.connection() else { return Ok(()) };
         if let What::Opened { .. } = event.what {
             if connection <= self.count {
-                return Err("this connection was opened before");
+                return Err("this connection has already been opened");
             }
             // One connection above the limit may be open briefly until the relay refuses it.
             if self.open.len() > MAX_CONNECTIONS {

@@ -91,8 +91,8 @@ impl Report<'_> {
         places
     }
 
-    /// Returns false if a function is part of the client although the failure is about the server's terminal, or part of
-    /// the server although the failure is about a client's exit.
+    /// Returns false for a function of the client if the failure concerns the server's terminal, and for a function of
+    /// the server if the failure concerns a client's exit.
     fn is_suspect(&self, place: &Location) -> bool {
         let Some(about) = self.about() else { return true };
         let is_start = |event: &Event| matches!(event.what, EventKind::Started(..));
