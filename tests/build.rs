@@ -5,8 +5,8 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var_os("CARGO_CFG_UNIX").is_none() {
         println!(
-            "cargo::error=the grader needs the terminals of Linux, macOS, or WSL (see \"Windows and WSL\" in \
-             docs/src/trouble.md); the chats also run on Windows: cargo run -p lab1-server"
+            "cargo::error=the grader needs Unix terminals, which Linux, macOS, and WSL have (see \"Windows and \
+             WSL\" in docs/src/trouble.md); the chats also run on Windows: cargo run -p lab1-server"
         );
     }
 }

@@ -49,7 +49,7 @@ fn a_server_for_everyone_loses_one_stage_of_lab_2() {
 
 #[test]
 fn a_server_for_everyone_loses_one_stage_of_lab_3() {
-    // The address `::` includes all IPv4 addresses.
+    // A server that listens on `::` also accepts connections to all of the computer's IPv4 addresses.
     loses_only(3, 10, "::");
 }
 

@@ -20,7 +20,8 @@ other_pid = int(other_pid)
 temporary = os.environ["TMPDIR"]
 parent = os.getppid()
 libc = ctypes.CDLL(None, use_errno=True)
-# Some system calls have no function in the C library. Their numbers on x86-64 differ from those on other processors.
+# Some system calls have no wrapper function in the C library. Their numbers on x86-64 differ from those on other
+# processors.
 X86 = os.uname().machine == "x86_64"
 
 

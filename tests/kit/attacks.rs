@@ -208,7 +208,7 @@ fn what_succeeds_freely_does_not_when_confined() {
 
     let lab = Path::new(env!("CARGO_BIN_EXE_lab"));
     if let Err(why) = namespaces::works(lab) {
-        println!("NOT CHECKED in tier A: {why:#}");
+        println!("NOT CHECKED: containment tier A (namespaces): {why:#}");
         return;
     }
     let targets = Targets::new();

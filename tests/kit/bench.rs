@@ -79,7 +79,7 @@ fn bench(number: &str, server: &str, only: &str) -> assert_cmd::assert::Assert {
     lab_in(kit.path()).args(arguments).args(TINY).assert()
 }
 
-/// Runs a benchmark of [`SERVER`] with this mistake.
+/// Runs a benchmark of [`SERVER`], which makes this mistake once.
 fn with_mistake(mistake: &str, folder: &Path, only: &str) -> assert_cmd::assert::Assert {
     let file = folder.join("server.py");
     fs::write(&file, SERVER).unwrap();

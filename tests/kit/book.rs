@@ -38,7 +38,7 @@ const LANGUAGES: [&str; 9] = [
 /// A page in the book.
 #[derive(Default)]
 pub struct Page {
-    /// The page's ids, to which links can point.
+    /// The page's IDs, to which links can point.
     pub ids: BTreeSet<String>,
     links: Vec<String>,
     /// Each code block's kind and code.
@@ -95,7 +95,7 @@ fn page(text: String) -> Page {
             _ => {}
         }
     }
-    // Ids and links in HTML.
+    // The IDs and links that are written in HTML.
     let values = |attribute: &str| {
         let values = text.split(attribute).skip(1).filter_map(|part| part.split('"').next());
         values.map(ToOwned::to_owned).collect::<Vec<_>>()
@@ -106,7 +106,7 @@ fn page(text: String) -> Page {
     page
 }
 
-/// Returns the id that mdBook gives to a heading.
+/// Returns the ID that mdBook gives to a heading.
 fn slug(title: &str) -> String {
     let keep = |char: char| match char {
         char if char.is_alphanumeric() || char == '_' || char == '-' => {

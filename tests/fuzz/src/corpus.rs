@@ -17,7 +17,7 @@ pub fn file(target: &str) -> PathBuf {
 /// Reads a corpus.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read or a line is not an input.
+/// Returns an error if the file cannot be read or a line is not a valid byte string.
 pub fn read(file: &Path) -> Result<Vec<Vec<u8>>> {
     let text =
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -28,7 +28,7 @@ pub fn read(file: &Path) -> Result<Vec<Vec<u8>>> {
     inputs.collect()
 }
 
-/// Writes a corpus after the comments that the file begins with.
+/// Writes a corpus to the file. The comments at the beginning of the file are kept.
 ///
 /// # Errors
 /// Returns an error if the file cannot be written.

@@ -1,5 +1,5 @@
-//! Finds out which parts of the code an input reaches. For this, the code must be compiled with counters, which only
-//! `--guided` does.
+//! Finds out which parts of the code an input reaches. For this, the compiler must add counters to the code, which it
+//! does only with `--guided`.
 //!
 //! With the options in [`FLAGS`], which stable Rust also accepts, LLVM adds an 8-bit counter to each edge between two
 //! basic blocks (see the page `SanitizerCoverage` in Clang's documentation). cargo-fuzz uses the same counters.
@@ -23,7 +23,7 @@ extern "C" fn __sanitizer_cov_8bit_counters_init(begin: *mut u8, end: *mut u8) {
     }
 }
 
-/// The edges in the code that the inputs have reached so far, and how often an execution reached each edge.
+/// The edges in the code that the inputs have reached so far, and how many times an execution reached each edge.
 pub struct Coverage {
     counters: &'static mut [u8],
     /// For each counter, the magnitudes that it has had, one bit for each magnitude.

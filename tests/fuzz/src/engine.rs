@@ -43,7 +43,7 @@ const SHORT_AND_LONG: [usize; 2] = [8 * 1024, 64 * 1024];
 /// in proportion to the square of the length, the ratio is 64.
 const MAX_RATIO: u32 = 28;
 
-/// Shorter times are not compared, because they say little.
+/// Shorter times are not compared, because their ratio depends too much on chance.
 const MIN_TIME: Duration = Duration::from_millis(10);
 
 /// The maximum number of bytes that all executions together may leave behind.
@@ -57,14 +57,14 @@ pub struct Run {
     pub next: u64,
     /// The inputs of the corpus, and those that this run has added to it.
     pub kept: Vec<Vec<u8>>,
-    /// Whether the inputs of the corpus themselves have been executed.
+    /// Whether the run has begun. At its beginning, a run executes each input of the corpus once, without changes.
     has_begun: bool,
     growth: isize,
     watch: Arc<Watch>,
 }
 
 impl Run {
-    /// Prepares a run that begins with the execution `from`.
+    /// Prepares a run that begins with execution number `from`.
     pub fn new(
         target: &'static Target,
         kept: Vec<Vec<u8>>,

@@ -1,5 +1,5 @@
-//! The fuzzer. It runs every parser of the kit on random bytes, and plays random sessions with the finished servers and
-//! clients.
+//! The fuzzer. It runs every parser in the kit on random bytes, and it runs random sessions with the finished servers
+//! and clients.
 //!
 //! | module       | idea                                                                  |
 //! |--------------|-----------------------------------------------------------------------|

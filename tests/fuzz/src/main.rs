@@ -24,15 +24,16 @@ const TURN: Duration = Duration::from_secs(5);
 /// The maximum time for finding a shorter input that also exposes a mistake.
 const SHRINK: Duration = Duration::from_secs(10);
 
-/// Runs parsers on random bytes, and plays random sessions with whole programs
+/// Runs parsers on random bytes, and runs random sessions with whole programs
 #[derive(Parser)]
 struct Options {
-    /// Parsers, programs such as server2 and client4, or `parsers`, `servers`, `clients`; without a name, all
+    /// What to run: parsers, programs such as server2 and client4, or the groups `parsers`, `servers`, and `clients`;
+    /// by default, everything
     names: Vec<String>,
     /// Total number of executions; each run of a parser and each session of a program counts as one
     #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
     executions: u64,
-    /// Total time in seconds; by default, 10 unless the number of executions is given
+    /// Total time in seconds; by default, 10, or unlimited if the number of executions is given
     #[arg(long)]
     seconds: Option<u64>,
     /// Seed for all random choices; by default, derived from the current time
@@ -47,7 +48,7 @@ struct Options {
     /// Prefers inputs that reach new code, and adds them to the corpus; slower, and Linux only
     #[arg(long)]
     guided: bool,
-    /// Plays the sessions with this program instead of the finished one
+    /// Runs the sessions with this program instead of the finished one
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
@@ -112,7 +113,7 @@ fn run(options: &Options) -> Result<Option<ExitCode>> {
     Ok(None)
 }
 
-/// A parser or a program, and how often and how long it has run.
+/// A parser or a program, the number of its executions or sessions, and the time that they took.
 struct Part {
     kind: Kind,
     count: u64,

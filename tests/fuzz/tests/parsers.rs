@@ -36,8 +36,9 @@ fn is_found(check: fn(&[u8]) -> Result<(), String>, says: &str) {
     let kept = corpus::read(&corpus::file("frames")).unwrap();
     let begin = Instant::now();
     let mut run = Run::new(target, kept, 1, 0, &Watch::start());
-    let finding = run.turn(begin + LIMIT, u64::MAX, None).expect_err("the mistake is not found");
-    println!("found in {:.1?}, in execution {}: {}", begin.elapsed(), run.next, finding.why);
+    let finding =
+        run.turn(begin + LIMIT, u64::MAX, None).expect_err("the fuzzer did not find the mistake");
+    println!("found after {:.1?} and {} executions: {}", begin.elapsed(), run.next, finding.why);
     assert!(finding.why.contains(says), "{}", finding.why);
 }
 
@@ -82,7 +83,7 @@ fn unlimited_memory_is_found() {
     );
 }
 
-/// For every 64 bytes of a payload, this reader looks at all bytes before them again.
+/// For every 64 bytes of a payload, this reader reads all earlier bytes of the payload again.
 #[test]
 fn quadratic_time_is_found() {
     is_found(

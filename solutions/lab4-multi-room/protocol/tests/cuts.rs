@@ -29,7 +29,7 @@ fn cut<'a>(bytes: &'a [u8], lengths: &'a [usize]) -> impl BufRead {
 
 fn lengths() -> impl Strategy<Value = Vec<usize>> {
     let lengths = vec(prop_oneof![0..9_usize, 1..100_usize], 1..20);
-    // At least one number is not 0, so not every read is interrupted.
+    // The last number is 1: if all numbers were 0, every read would be interrupted.
     lengths.prop_map(|lengths| [lengths, vec![1]].concat())
 }
 

@@ -206,7 +206,10 @@ fn every_problem_has_a_message() {
         Problem::from(io::Error::other("the wire is cut")),
     ];
     let texts = problems.map(|problem| problem.to_string());
-    assert_eq!(texts, ["PORT is missing", "a line or a text over 64 KiB", "the wire is cut"]);
+    assert_eq!(
+        texts,
+        ["PORT is missing", "a line or a message's text is longer than 64 KiB", "the wire is cut"]
+    );
 }
 
 #[test]

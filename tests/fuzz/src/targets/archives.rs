@@ -54,8 +54,8 @@ pub fn check_zip(bytes: &[u8]) -> Result<(), String> {
     is_read_within_limits(&Source::Zip(written(bytes)?))
 }
 
-/// Checks how a `.tar.gz` is read. Bytes that do not begin like a compressed file are taken as a `.tar` and compressed
-/// first, because a random compressed file would almost always have a wrong checksum.
+/// Checks how a `.tar.gz` is read. Bytes that do not begin with the signature of a gzip file are treated as a `.tar`
+/// and packed into a gzip file first, because a random gzip file would almost always have a wrong checksum.
 ///
 /// # Errors
 /// Returns an error that says what is wrong.
@@ -86,7 +86,7 @@ fn leads_out(path: &Path) -> bool {
         || path.components().any(|part| !matches!(part, Component::Normal(_)))
 }
 
-/// Returns a compressed file (RFC 1952) whose content is stored in blocks (RFC 1951, section 3.2.4).
+/// Returns a gzip file (RFC 1952) that contains the bytes in uncompressed blocks (RFC 1951, section 3.2.4).
 fn stored(bytes: &[u8]) -> Vec<u8> {
     let mut file = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff".to_vec();
     let mut blocks = bytes.chunks(0xffff).peekable();

@@ -1,5 +1,5 @@
-//! Files that come from outside: the recorded session of `cargo lab trace`, whose drawing must be harmless, and the
-//! instructor's settings and earlier results.
+//! Files that come from outside: the session that `cargo lab trace` has recorded, and the instructor's settings and
+//! earlier results. The drawing of the session must not contain characters that control a terminal.
 
 use std::cell::OnceCell;
 use std::fs::File;

@@ -14,7 +14,7 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
     while let Some((heard, length)) = hear(lab, rest, asked) {
         if length == 0 || length > rest.len() {
             return Err(format!(
-                "the reader found a message of {length} bytes in {} bytes",
+                "the reader reports a message length of {length} bytes for a buffer of {} bytes",
                 rest.len()
             ));
         }

@@ -18,8 +18,8 @@ use crate::targets::cut::Cut;
 /// the spare capacity of growing strings.
 const MOST: usize = 16 * MAX_MESSAGE;
 
-/// The number of times that a mistake must be seen. If the system pauses this program for 50 ms, a message may end
-/// early.
+/// A mistake is reported only if this many attempts in a row expose it. If the system pauses this program for 50 ms, a
+/// message may end early.
 const ATTEMPTS: u32 = 3;
 
 /// The greeting of our server in wire format 2.

@@ -1,4 +1,5 @@
-//! Text from the network: whatever people see is harmless, and names that people consider equal are treated as equal.
+//! Text from the network: when the text is shown, it cannot control a terminal, and names that people consider equal
+//! are treated as equal.
 
 use common::{has_invisible, printable, same_name};
 use grader::journal::visible::visible;

@@ -1,7 +1,7 @@
 //! Lines of lab 4: requests and replies are the same no matter how the stream is split; what is written is what was
 //! read; and a reader holds only a few lines' worth of memory.
 
-// The client is not a library, so its files are included.
+// The client is not a library, so two of its source files are included here as modules.
 #[path = "../../../../solutions/lab4-multi-room/client/src/command.rs"]
 mod command;
 #[path = "../../../../solutions/lab4-multi-room/client/src/rooms.rs"]
@@ -63,7 +63,7 @@ pub fn check_replies(bytes: &[u8]) -> Result<(), String> {
                 Reply::Error(_) => rooms.hear_error(),
                 _ => rooms.hear(reply),
             }
-            // An address that is not valid has been replaced.
+            // The reader has replaced an invalid IP address with 0.0.0.0 and an invalid port with 0.
             let text = reply.to_string();
             let mut reader = text.as_bytes();
             let reader: &mut dyn BufRead = &mut reader;

@@ -1,4 +1,4 @@
-//! A student's sources: `cargo lab` finds the exercises in any file, or says why it cannot.
+//! A student's source files: `cargo lab` finds the exercises in any file, or says why it cannot.
 //!
 //! A source file that overflows the stack crashes the fuzzer. The file is then still in the folder whose name begins
 //! with `fuzz-sources`.
@@ -14,7 +14,7 @@ thread_local! {
     static KIT: OnceCell<TempDir> = const { OnceCell::new() };
 }
 
-/// Typical pieces of sources, from which inputs are made.
+/// Typical pieces of source code, from which inputs are made.
 pub const WORDS: &[&[u8]] = &[
     b"/// Stage 1: write it\n",
     b"fn f() {\n    todo!(\"stage 1: write it\")\n}\n",

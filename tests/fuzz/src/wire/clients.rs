@@ -50,7 +50,7 @@ impl Host {
         Ok(Self { lab, listener, client, screen })
     }
 
-    /// Plays the client's only session.
+    /// Runs the client's only session.
     ///
     /// # Errors
     /// Returns an error that says what is wrong.
@@ -158,7 +158,8 @@ impl Host {
         if memory > MAX_MEMORY {
             return Err(format!("the client used {memory} KiB"));
         }
-        // A server of wire format 4 chooses the rooms' names, which the client puts before each message.
+        // In wire format 4, the server chooses the rooms' names, and the client prints the room's name before each
+        // message.
         let printed = self.client.printed_bytes();
         if self.lab != 4 && printed > MAX_PRINTED + 3 * sent {
             return Err(format!("the client received {sent} bytes and printed {printed}"));

@@ -38,7 +38,7 @@ const SESSIONS: u64 = 100;
 /// The number of clients that are served at the same time. A client may wait a second before it exits.
 const CLIENTS: u64 = 12;
 
-/// The kind of a program.
+/// Whether a program is a server or a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A server that hostile clients connect to.
@@ -57,7 +57,7 @@ impl Kind {
     }
 }
 
-/// Plays sessions with a program.
+/// Runs random sessions with one program.
 pub struct Playing {
     name: String,
     kind: Kind,
@@ -72,7 +72,7 @@ pub struct Playing {
 }
 
 impl Playing {
-    /// Prepares sessions, beginning with the session `from`. Builds the finished program unless another is given.
+    /// Prepares sessions, beginning with session number `from`. Builds the finished program unless another is given.
     ///
     /// # Errors
     /// Returns an error if the program cannot be built.
@@ -90,7 +90,7 @@ impl Playing {
         &self.name
     }
 
-    /// Plays sessions until `end`, but at most `count`. Returns the number of sessions.
+    /// Runs sessions until `end`, but at most `count`. Returns the number of sessions.
     ///
     /// # Errors
     /// Returns the first mistake.
@@ -142,7 +142,7 @@ impl Playing {
         results.into_iter().collect()
     }
 
-    /// Plays the next session with the server. If no server is running, this function starts one first.
+    /// Runs the next session with the server. If no server is running, this function starts one first.
     fn visit(&mut self) -> Result<(), String> {
         if self.next - self.first >= SESSIONS
             && let Some(hall) = self.hall.take()

@@ -82,7 +82,7 @@ impl Person {
             .map_err(|error| format!("{} cannot speak: {error}", self.name))
     }
 
-    /// Waits until this person has heard the last message of the other one, and all messages before it.
+    /// Waits until this person has received the other person's last message and all messages before it.
     ///
     /// # Errors
     /// Returns an error that says what is wrong.
@@ -196,7 +196,8 @@ impl Ear {
 
     fn said(&mut self, name: Option<&str>, text: &str, state: &mut State) -> Result<(), String> {
         let Some(words) = text.strip_prefix(MARK) else {
-            // In wire format 2, only the two people can use their names; in wire format 4, only they are in their room.
+            // In wire format 2, nobody else can use the two people's names; in wire format 4, nobody else is in
+            // their room.
             let is_theirs = self.lab == 4
                 || self.lab == 2 && (name == Some(self.name) || name == Some(self.other));
             return if is_theirs {

@@ -286,8 +286,8 @@ fn wrong(lines: &[u8], screen: Screen) -> Option<String> {
             *control != b'\n' && (*control != b'\r' || screen == Screen::Pipes)
         }
         _ if screen != Screen::Xterm => true,
-        // The editor moves within its line, erases what follows, and announces that it is drawing; the prompt may be
-        // green.
+        // The editor moves the cursor within its line, erases what follows the cursor, and tells the terminal when an
+        // update begins and ends (mode 2026); the prompt may be green.
         Piece::Sequence(marks, numbers, 'h' | 'l') => (&marks[..], &numbers[..]) != (b"?", &[2026]),
         Piece::Sequence(marks, numbers, last) => {
             let is_editors = match last {

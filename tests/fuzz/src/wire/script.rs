@@ -29,7 +29,7 @@ pub enum End {
 pub struct Script {
     /// Everything that the peer sends.
     pub bytes: Vec<u8>,
-    /// The pieces: each ends at this position and is followed by this pause.
+    /// For each piece, the position in `bytes` where it ends, and the pause after it.
     pub pieces: Vec<(usize, Duration)>,
     /// Whether the peer reads what it receives.
     pub reads: bool,
@@ -167,8 +167,8 @@ fn changed(rng: &mut StdRng, mut messages: Vec<Vec<u8>>, lab: u32) -> Vec<u8> {
     harmless(mutated(rng, &[bytes], words))
 }
 
-/// Makes the command that stops the server of lab 4 ineffective. A server that obeys it makes no mistake, because any
-/// client on this computer may send it.
+/// Disables `KILL_SERVICE`, the command that stops the lab 4 server. A server that obeys this command makes no mistake,
+/// because any client on this computer may send it.
 fn harmless(mut bytes: Vec<u8>) -> Vec<u8> {
     const KILL: &[u8] = b"KILL_SERVICE";
     while let Some(at) = bytes.windows(KILL.len()).position(|window| window == KILL) {

@@ -22,16 +22,16 @@ const MAX_GROWTH: usize = 48 * 1024;
 /// The number of sessions after which the memory is measured for the first time.
 const FIRST_SESSIONS: u64 = 10;
 
-/// The number of sessions from one check of the idle server's processor time to the next.
+/// The number of sessions between two checks of the idle server's processor time.
 const REST_EVERY: u64 = 16;
 
-/// A server and the two people who talk on it.
+/// A server and two people who talk to each other through it.
 pub struct Hall {
     lab: u32,
     server: Program,
     address: SocketAddr,
     people: [Person; 2],
-    /// The counts while only the two people are connected.
+    /// The server's threads and descriptors while nobody except the two people is connected.
     counts: Counts,
     /// The server's resident memory after the first sessions, in KiB.
     memory: Option<usize>,
@@ -73,7 +73,7 @@ impl Hall {
         Ok(hall)
     }
 
-    /// Plays one session.
+    /// Runs one session.
     ///
     /// # Errors
     /// Returns an error that says what is wrong.

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// A value and a way to wait for its changes.
+/// A value and a way to wait until it changes.
 #[derive(Default)]
 pub struct Shared<T> {
     value: Mutex<T>,
