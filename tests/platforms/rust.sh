@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Uses the Rust that `prepare` has installed, if it has installed one.
+# Uses the Rust toolchain that `prepare` has installed in /opt, if there is one.
 use_own_rust() {
     export RUSTUP_HOME=/opt/rustup CARGO_HOME=/opt/cargo PATH="/opt/cargo/bin:$PATH"
 }

@@ -23,8 +23,8 @@ const STALLED: Duration = Duration::from_secs(5);
 /// The maximum time between the sending of the last message and the arrival of all messages.
 const SETTLES: Duration = Duration::from_secs(20);
 
-/// How long a receiver continues to read after it has received a wrong message. If the expected message arrives in this
-/// time, it was not lost.
+/// How long a receiver continues to read after it has received a wrong message. If the expected message arrives within
+/// this time, it was not lost.
 const LATE: Duration = Duration::from_millis(300);
 
 /// The maximum number of bytes per read. This is more than is ever in flight to one receiver.
@@ -39,11 +39,11 @@ const TIMER: u64 = u64::MAX;
 /// How many people of each kind take part in a session.
 #[derive(Clone, Copy, Debug)]
 pub struct People {
-    /// The number of people who send.
+    /// The number of people who send messages.
     pub senders: usize,
-    /// The number of people who read, including the senders.
+    /// The number of people who read messages, including the senders.
     pub receivers: usize,
-    /// The number of additional people who join but do not read.
+    /// The number of additional people who join but do not read messages.
     pub deaf: usize,
 }
 
@@ -59,8 +59,8 @@ pub struct Session {
     unsent: Vec<Vec<u8>>,
     events: Vec<EpollEvent>,
     bytes: Vec<u8>,
-    /// The number of deliveries at the end of the last turn, and the end of the most recent turn in which this number
-    /// increased or after which no messages were in flight.
+    /// The number of deliveries at the end of the last turn, and the time at which a turn last ended with more
+    /// deliveries than before or with no messages in flight.
     progress: (u64, Instant),
     stopped: Option<Instant>,
 }
@@ -207,7 +207,8 @@ impl Session {
         Ok(())
     }
 
-    /// Checks that no receiver has received more than was sent. Returns the people who have not read since they joined.
+    /// Checks that no receiver has received more than was sent. Returns the people who have read nothing since they
+    /// joined.
     ///
     /// # Errors
     /// Returns an error if a receiver has received more than was sent.

@@ -23,8 +23,8 @@ const LOOK_AGAIN: u16 = 50;
 /// The longest wait, in milliseconds, before a sender whose socket was full tries again.
 const SEND_AGAIN: u16 = 1;
 
-/// The number of bytes that must be sent to each person who does not read. The system's buffers hold about 4 MB. Until
-/// they are full, a server cannot detect that a person is not reading.
+/// The number of bytes that must be sent to each client that is not reading. The system's buffers hold about 4 MB.
+/// Until they are full, a server cannot detect that a client is not reading.
 const SENT_TO_THE_DEAF: u64 = 8 * 1024 * 1024;
 
 /// The maximum duration of a measurement that waits for [`SENT_TO_THE_DEAF`].
@@ -41,7 +41,7 @@ pub struct Outcome {
     pub own_cpu: f64,
     /// The number of bytes that were sent to each receiver.
     pub sent: u64,
-    /// The number of people who were disconnected because they did not read.
+    /// The number of clients that were disconnected because they were not reading.
     pub disconnected: usize,
 }
 

@@ -9,13 +9,15 @@ pub const TEXT: usize = 64;
 /// The number of digits in the sender's number at the beginning of each text.
 pub const SENDER_DIGITS: usize = 4;
 
-/// The length, in bytes, of the word after the sender's number. The word is either the message's number or its purpose.
+/// The length, in bytes, of the word after the sender's number. The word is either the message's number or a
+/// label, such as `probe`.
 pub const WORD: usize = 12;
 
 /// The lab 4 room in which people talk.
 pub const ROOM: &str = "bench";
 
-/// The wire format of a lab. For the relay, messages have the same length but no particular format.
+/// The wire format of a lab, or the relay's version of this format. The relay does not parse messages, so only their
+/// length matters.
 #[derive(Clone, Copy)]
 pub struct Wire {
     /// The lab's number.
@@ -24,7 +26,7 @@ pub struct Wire {
     pub is_relayed: bool,
 }
 
-/// The bytes before and after a text.
+/// The bytes before and after a message's text.
 #[derive(Clone)]
 pub struct Frame {
     /// The bytes before the text.

@@ -15,7 +15,7 @@ pub enum Part {
     Idle,
     /// The time that it takes for many people to connect and join.
     Connect,
-    /// Messages delivered per second while some other people do not read.
+    /// Messages delivered per second while some other clients do not read.
     Deaf,
 }
 
@@ -24,11 +24,11 @@ pub enum Part {
 pub enum Measurement {
     /// Some people send messages as fast as the slowest receiver allows.
     Throughput {
-        /// The number of people who send.
+        /// The number of people who send messages.
         senders: usize,
         /// The number of people who read the messages, including the senders.
         receivers: usize,
-        /// The number of additional people who join but do not read.
+        /// The number of additional people who join but do not read messages.
         deaf: usize,
     },
     /// One person sends [`LATENCY_RATE`] messages per second.
@@ -56,10 +56,11 @@ const ARRIVING: usize = 1000;
 /// The numbers of senders and receivers in the throughput measurements.
 const TALKING: [(usize, usize); 3] = [(1, 100), (1, 1000), (10, 100)];
 
-/// The number of receivers in the latency measurement and in the throughput measurement with people who do not read.
+/// The number of receivers in the latency measurement and in the throughput measurement in which some clients do not
+/// read.
 const LISTENING: usize = 100;
 
-/// The number of people who do not read.
+/// The number of clients that do not read.
 const DEAF: usize = 2;
 
 /// A benchmark.
@@ -75,7 +76,7 @@ pub struct Plan {
     pub measurements: Vec<Measurement>,
 }
 
-/// The parts of a benchmark to run, and the numbers of people.
+/// The parts of a benchmark to run, and how many people take part in them.
 #[derive(Clone, Debug)]
 pub struct Extent {
     /// The parts to measure. If empty, all parts are measured.

@@ -20,7 +20,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Returns the name of the unit in JSON.
+    /// Returns the unit's name as it appears in the JSON results.
     pub fn name(self) -> &'static str {
         match self {
             Self::PerSecond => "deliveries/s",
@@ -73,7 +73,8 @@ pub struct Quantity {
 pub struct Series {
     /// The name of the server.
     pub server: String,
-    /// One value per round. A value is `None` if people who did not read made the server stop delivering messages.
+    /// One value per round. A value is `None` if the server stopped delivering messages because some clients
+    /// were not reading.
     pub values: Vec<Option<f64>>,
 }
 
@@ -155,9 +156,8 @@ impl Quantity {
 }
 
 impl Results {
-    /// Compares the server's rate when some people do not read with its rate when everyone reads: divides the first
-    /// rate by the second in each round. Returns the spread of these ratios, or `None` if the two rates were not
-    /// measured.
+    /// For each round, divides the server's rate while some clients do not read by its rate while all clients read.
+    /// Returns the spread of these ratios, or `None` if the two rates were not measured.
     pub fn to_own_rate(&self, quantity: &Quantity, series: &Series) -> Option<Spread> {
         let people = quantity.id.strip_prefix("deaf-")?.rsplit_once('-')?.0;
         let rate = self.quantities.iter().find(|one| one.id == format!("rate-{people}"))?;

@@ -29,8 +29,8 @@ const RESTED: Duration = Duration::from_millis(100);
 /// The maximum time to wait for a server to finish its work.
 const RESTS: Duration = Duration::from_secs(10);
 
-/// The number of bytes to send to people who do not read. If fewer bytes are sent, a server cannot detect that these
-/// people are not reading.
+/// The minimum number of bytes to send to each client that is not reading. With fewer bytes, a server cannot detect
+/// that the client is not reading.
 const NOTICEABLE: u64 = 4 * 1024 * 1024;
 
 /// The number of lines that are quoted from a server's error output.
@@ -43,8 +43,8 @@ struct Measured {
     values: Vec<Option<f64>>,
     /// The processor time that the load generator used per second, in seconds.
     load: f64,
-    /// How many of the people who do not read were disconnected, or `None` if the server did not send enough bytes to
-    /// them.
+    /// How many of the clients that were not reading were disconnected, or `None` if the server did not send them
+    /// enough bytes.
     disconnected: Option<usize>,
 }
 
@@ -135,7 +135,9 @@ fn note(measurement: Measurement, name: &str, all: &[Measured]) -> Vec<String> {
     if deaf > 0 {
         let counted: Vec<_> = all.iter().filter_map(|one| one.disconnected).collect();
         if counted.len() < all.len() && all.iter().all(|one| one.values[0].is_some()) {
-            notes.push(format!("{what}, {name}: too slow to send 4 MiB to those who do not read"));
+            notes.push(format!(
+                "{what}, {name}: so slow that less than 4 MiB was sent to each client that was not reading"
+            ));
         }
         if let (Some(least), Some(most)) = (counted.iter().min(), counted.iter().max()) {
             let range =

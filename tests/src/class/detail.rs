@@ -19,8 +19,9 @@ pub enum Detail {
 }
 
 impl Detail {
-    /// Returns the submission as its author sees it: without hidden stages, and with this level of detail in each
-    /// report. The sums leave out hidden stages; otherwise, they would reveal whether those stages were passed.
+    /// Returns the submission as its author sees it: without hidden stages, and with each report reduced to this
+    /// level of detail. The sums leave out hidden stages; otherwise, they would reveal whether those stages were
+    /// passed.
     pub fn shown(self, submission: &Submission) -> Submission {
         let mut shown = submission.clone();
         for lab in &mut shown.labs {
@@ -42,8 +43,8 @@ impl Detail {
         shown
     }
 
-    /// Returns the submission with this level of detail in each report. Hidden stages, which only the instructor sees,
-    /// keep their full reports.
+    /// Returns the submission with each report reduced to this level of detail. Hidden stages, which only the
+    /// instructor sees, keep their full reports.
     pub fn with_reports(self, submission: &Submission) -> Submission {
         let mut shown = submission.clone();
         let stages = shown.labs.iter_mut().flat_map(|lab| &mut lab.stages);

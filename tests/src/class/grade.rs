@@ -203,7 +203,7 @@ pub fn write(record: &Record, file: &Path) -> Result<()> {
 /// Reads an earlier record. Returns `None` if there is no record yet.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read or is not a record of this version.
+/// Returns an error if the file cannot be read or is not a record in the current format.
 pub fn read(file: &Path) -> Result<Option<Record>> {
     let shown = file.display();
     let text = match fs::read_to_string(file) {

@@ -10,8 +10,8 @@ use crate::class::settings::Settings;
 use crate::kit::files;
 use crate::submission::handed_in::Source;
 
-/// A part of every name that Moodle gives to a folder or file, for example `Ann
-/// Lee_12345_assignsubmission_file_chat.zip`.
+/// A string that is part of the name of every folder and file from Moodle. A typical name is
+/// `Ann Lee_12345_assignsubmission_file_chat.zip`.
 const MOODLE: &str = "_assignsubmission_";
 
 /// A submission and the student who handed it in.
@@ -47,7 +47,7 @@ pub fn find(paths: &[PathBuf], settings: &Settings, roster: Option<&Path>) -> Re
                 found.extend(of_class(&folder)?);
                 ensure!(
                     found.len() > before,
-                    "{shown} holds no submissions: no folder, .zip or .tar.gz, and no labs/"
+                    "{shown} holds no submissions: no folder, .zip, or .tar.gz, and no labs/"
                 );
             }
             source => found.push(handed(&path, source)),

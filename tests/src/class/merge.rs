@@ -101,7 +101,10 @@ impl Rules {
         let class = Class(submission.maximum, submission.hidden);
         let (other, known) =
             self.class.get_or_insert_with(|| (file.to_owned(), Class(class.0, class.1)));
-        ensure!(*known == class, differ("labs, weights, hidden or bonus stages", other, file));
+        ensure!(
+            *known == class,
+            differ("labs, weights, hidden stages, or bonus stages", other, file)
+        );
         for lab in &submission.labs {
             let stages = lab.stages.iter();
             let stages =
@@ -111,7 +114,7 @@ impl Rules {
                 .labs
                 .entry(lab.lab)
                 .or_insert_with(|| (file.to_owned(), Lab(lab.weight, rules.1.clone())));
-            let what = format!("weight, hidden or bonus stages of lab {}", lab.lab);
+            let what = format!("weight, hidden stages, or bonus stages of lab {}", lab.lab);
             ensure!(*known == rules, differ(&what, other, file));
         }
         Ok(())

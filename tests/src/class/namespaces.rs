@@ -83,7 +83,8 @@ mod kernel {
 
     use super::FAILED;
 
-    /// The mount options that limit a folder for temporary files.
+    /// The mount options of a folder for temporary files: the maximum size, the maximum number of files, and the
+    /// permissions.
     const TEMPORARY: &str = "size=512m,nr_inodes=100k,mode=1777";
 
     pub fn run(command: &[OsString], has_own_tmp: bool) -> Result<u8> {

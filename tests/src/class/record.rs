@@ -33,8 +33,8 @@ pub struct Record {
     pub submissions: Vec<Submission>,
 }
 
-/// The part of a class that one of several machines grades. In name order, shard 2 of 8 contains every eighth
-/// submission, starting with the second.
+/// The part of a class that one of several machines grades. The submissions are sorted by name; shard 2 of 8, for
+/// example, contains the second submission and every eighth one after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
     /// The shard number, starting at 1.
@@ -84,7 +84,7 @@ pub struct Submission {
     pub name: String,
     /// The sum of the known points. Each lab's points are multiplied by its weight. `None` if nothing could be graded.
     pub points: Option<u32>,
-    /// The maximum number of points, without bonus stages.
+    /// The maximum number of points, excluding bonus stages.
     pub maximum: u32,
     /// Whether every stage has points.
     pub complete: bool,
@@ -105,7 +105,8 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Returns the points for passed bonus stages, which are part of the sum, and their maximum.
+    /// Returns the points earned for bonus stages and the maximum number of such points. [`Submission::points`]
+    /// includes the earned points.
     pub fn bonus(&self) -> (u32, u32) {
         let of_lab = |lab: &'_ Lab| {
             let bonus = || lab.stages.iter().filter(|stage| stage.bonus);
@@ -127,7 +128,7 @@ pub struct Lab {
     pub title: String,
     /// The sum of the known points, not multiplied by the weight. `None` if no stage has points.
     pub points: Option<u32>,
-    /// The maximum number of points without bonus stages, not multiplied by the weight.
+    /// The maximum number of points, excluding bonus stages and not multiplied by the weight.
     pub maximum: u32,
     /// The factor by which the lab's points are multiplied.
     pub weight: u32,

@@ -154,7 +154,8 @@ fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
 /// Returns a lab with its results. The lab is incomplete if some stages were not graded.
 pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab {
     stages.sort_by_key(|stage| stage.stage);
-    // If a stage is blocked by a stage with a grader error, it is unknown whether it would otherwise have been blocked.
+    // If a stage is blocked by a stage with a grader error, the points of the blocked stage are unknown: without
+    // this error, it might have passed.
     let is_unknown = |number: Option<u32>| {
         let mut graded = stages.iter().filter(|one| one.verdict == Verdict::GraderError);
         graded.any(|one| Some(one.stage) == number)
@@ -177,7 +178,7 @@ pub fn lab(lab: &stage::Lab, mut stages: Vec<Stage>, settings: &Settings) -> Lab
     }
 }
 
-/// Returns the maximum number of points for a lab, without bonus stages.
+/// Returns the maximum number of points for a lab, excluding bonus stages.
 fn maximum(lab: &stage::Lab, settings: &Settings) -> u32 {
     let stages = lab.stages.iter().filter(|stage| !settings.is_bonus(lab.number, stage));
     stages.map(|stage| stage.points).sum()
@@ -213,8 +214,8 @@ pub fn submission(
     }
 }
 
-/// Replaces the paths of this machine's folders in all strings of a JSON value. If a folder's replacement is empty, the
-/// paths below the folder become relative.
+/// In all strings of a JSON value, replaces the path of each folder in `folders` with the text next to it. If this text
+/// is empty, the paths below the folder become relative.
 pub fn without_folders(value: &mut Value, folders: &[(PathBuf, &str)]) {
     match value {
         Value::String(text) => {

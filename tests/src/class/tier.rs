@@ -100,8 +100,8 @@ impl Tier {
         let what_to_do = if Level::of(&text).is_none() {
             "Use Linux 6.12 or newer with Landlock and seccomp."
         } else {
-            "Run this as root or on a virtual machine, or allow namespaces. In a container, also grant the permission \
-             to mount file systems. On Ubuntu, run `sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
+            "Run this as root or on a virtual machine, or allow namespaces. In a container, also grant permission to \
+             mount file systems. On Ubuntu, run `sysctl kernel.apparmor_restrict_unprivileged_userns=0`."
         };
         let required = self.required?;
         Some(format!(

@@ -57,7 +57,7 @@ impl Job {
     }
 
     /// Returns the time limit for this job. If a build is stopped, each package is built again separately. Each stage
-    /// may take twice its time limit, and its control run may take just as long.
+    /// may take up to twice its time limit, and its control run may take just as long.
     pub fn limit(&self) -> Duration {
         let stages: usize = self.wanted().iter().map(|lab| lab.stages.len()).sum();
         let rounds = u32::try_from(stages.div_ceil(THREADS)).unwrap_or(u32::MAX);

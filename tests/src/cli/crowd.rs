@@ -45,7 +45,7 @@ pub struct Options {
     /// The lab
     #[arg(value_parser = lab_number)]
     lab: u32,
-    /// The maximum number of people who are connected at the same time
+    /// How many people may be connected at the same time
     #[arg(long, default_value_t = 12, value_parser = value_parser!(u16).range(2..=500))]
     people: u16,
     /// Approximately how long a crowd chats, in seconds

@@ -62,7 +62,7 @@ const CUT_TO: &str = "exported again";
 /// The audience of a kit without solutions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Students, who do not grade a class.
+    /// Students. Their kit lacks the files that are needed only to grade a class.
     Students,
     /// Machines that grade students' programs.
     Graders,

@@ -102,7 +102,7 @@ enum Command {
     },
     /// Shows every message of real sessions with your server and can simulate network trouble
     Trace(Box<trace::Options>),
-    /// Shows a stage's next hint: the second one if a report has shown the first. After the last hint, shows all hints
+    /// Shows a stage's next hint. A hint in a report counts as already shown. After the last hint, shows all hints
     Hint {
         /// The stage, for example 2.5
         stage: StageNumber,
@@ -138,8 +138,8 @@ enum Command {
         /// Writes nothing and fails if a file would change
         #[arg(long)]
         check: bool,
-        /// Creates no pictures, but measures the designs in the chapter about speed, in this number of rounds. Needs a
-        /// quiet machine
+        /// Creates no pictures, but runs this many measurement rounds for the chapter about speed. Needs a quiet
+        /// machine
         #[arg(long, value_name = "ROUNDS", conflicts_with = "check",
             value_parser = clap::value_parser!(u16).range(1..=100))]
         measure: Option<u16>,

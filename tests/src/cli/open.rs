@@ -33,7 +33,7 @@ pub fn make(kit: &Path, lab: u32) -> Result<BTreeMap<PathBuf, String>> {
         let text = match path.file_name().and_then(|name| name.to_str()) {
             Some("main.rs") => program(&text, path.iter().any(|part| part == "server"))
                 .with_context(|| {
-                    format!("cannot make an open version of the lab from {}", path.display())
+                    format!("cannot create an open lab's starter from {}", path.display())
                 })?,
             Some("lib.rs") => LIBRARY.to_owned(),
             _ if path.extension().is_some_and(|extension| extension == "rs") => continue,

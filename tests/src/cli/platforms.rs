@@ -1,7 +1,8 @@
 //! `cargo lab export --gradescope`, `--github`, and `--prairielearn`: writes graders for platforms that courses use.
 //!
-//! Each platform's grader contains a kit for machines that grade. The kit includes the solutions only on platforms that
-//! show them to nobody but the instructor. There, they are removed once the finished programs have been built.
+//! Each platform's grader includes a copy of this kit, with which the platform's machines grade submissions. The copy
+//! contains the solutions only on platforms that show them to nobody but the instructor. There, they are removed once
+//! the finished programs have been built.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -56,14 +57,14 @@ impl Platforms {
         } else {
             ensure!(
                 self.labs.is_empty() && self.settings.is_none(),
-                "--lab and --settings work only with --gradescope, --github or --prairielearn"
+                "--lab and --settings work only with --gradescope, --github, or --prairielearn"
             );
             return Ok(false);
         }
         Ok(true)
     }
 
-    /// Fills a folder with a kit for machines that grade.
+    /// Fills a folder with the copy of the kit with which a platform's machines grade submissions.
     fn kit(&self, kit: &Path, folder: &Path, with_solutions: bool) -> Result<()> {
         let mut made = exported(kit, Audience::Graders)?;
         if with_solutions {
@@ -141,7 +142,7 @@ impl Platforms {
 /// Creates a folder. If the folder already exists, it must be empty.
 fn new(folder: &Path) -> Result<PathBuf> {
     let shown = folder.display();
-    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {shown}"))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {shown}"))?;
     ensure!(fs::read_dir(folder)?.next().is_none(), "{shown} is not empty; choose a new folder");
     Ok(folder.to_owned())
 }

@@ -18,10 +18,10 @@ use crate::kit::way::{self, Way};
 pub struct Options {
     /// A stage (2.5), a stage and all later ones (2.5-), or a lab (2)
     target: Target,
-    /// Makes the lab open: the starter contains only the programs' options, and you design the rest
+    /// Makes the lab an open lab: the starter contains only the programs' options, and you design the rest
     #[arg(long)]
     open: bool,
-    /// Makes the lab guided: you write the starter's functions. Default: the lab stays as it is
+    /// Makes the lab a guided lab: you write the starter's functions. Default: the lab stays as it is
     #[arg(long, conflicts_with = "open")]
     guided: bool,
     /// Does not ask for confirmation
@@ -218,7 +218,7 @@ fn stages(kit: &Path, target: Target) -> Result<Changes> {
     Ok(changes)
 }
 
-/// Copies files of the kit to a new folder that git ignores.
+/// Copies files from the kit to a new folder that git ignores.
 fn keep<'a>(kit: &Path, paths: impl Iterator<Item = &'a PathBuf>) -> Result<PathBuf> {
     let is_free = |folder: &PathBuf| !kit.join(folder).exists();
     let folders = (1..).map(|number| Path::new(".kept").join(number.to_string()));

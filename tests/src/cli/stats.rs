@@ -21,7 +21,7 @@ const PAUSE: u64 = 20 * 60;
 /// The command line.
 #[derive(clap::Args)]
 pub struct Options {
-    /// A class's logs to combine. Default: your own log
+    /// The logs of a class, which are combined. Default: your own log
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
     /// From now on, records each check and each hint in `.kept/stats.log`. A line contains the time, the lab and stage
@@ -59,7 +59,7 @@ pub fn run(kit: &Path, options: &Options) -> Result<()> {
         switch_on(&on, &off)
             .with_context(|| format!("cannot start logging to {}", on.display()))?;
         say(&format!(
-            "From now on, each check and each hint is recorded in {ON}, in the folder of the kit. A line \
+            "From now on, each check and each hint is recorded in {ON}, in the kit's folder. A line \
              contains the time, the lab and stage numbers, and the verdict. The log \
              contains no names, paths, or program output. Nothing is sent. The log is never \
              larger than {} MiB.",
@@ -102,7 +102,7 @@ fn own(on: &Path, off: &Path, say: impl Fn(&str)) -> Result<()> {
     let (file, name) = if is_there(on) { (on, ON) } else { (off, OFF) };
     if !is_there(file) {
         say("There is no log. To record your checks from now on: cargo lab stats --on");
-        say("To read what a log contains: cargo lab stats --help");
+        say("To find out what a log contains: cargo lab stats --help");
         return Ok(());
     }
     let Lines { lines, broken } =
@@ -198,7 +198,7 @@ fn say_broken(count: usize, name: &str, say: impl Fn(&str)) {
     }
 }
 
-/// Prints a heading, a row for each stage that has one, and an empty line.
+/// Prints a heading, the rows that `row` returns for the stages, and an empty line.
 fn table(labs: &[Lab], heading: &str, row: impl Fn(&Lab, &Stage) -> Option<(String, String)>) {
     let rows = labs.iter().flat_map(|lab| lab.stages.iter().map(move |stage| (lab, stage)));
     let rows: Vec<_> = rows.filter_map(|(lab, stage)| row(lab, stage)).collect();
@@ -218,7 +218,8 @@ fn name_of(lab: &Lab, stage: &Stage) -> String {
     format!("{number:<5} {}", stage.full_title())
 }
 
-/// Adds up the work that a log records. The time between two lines counts toward the stage in the second line.
+/// Adds up the work that a log records. The time between two lines counts toward the stage that the second line
+/// names.
 fn works(lines: &[Line], labs: &[Lab]) -> Works {
     let (mut works, mut before) = (Works::new(), None);
     for line in lines {
@@ -267,7 +268,7 @@ fn half(twice: u64) -> String {
     format!("{}{}", twice / 2, if twice.is_multiple_of(2) { "" } else { ".5" })
 }
 
-/// Returns half of this time, rounded to minutes.
+/// Returns half of this time, rounded to the nearest minute.
 fn minutes(twice_the_seconds: u64) -> u64 {
     (twice_the_seconds + 60) / 120
 }

@@ -113,12 +113,12 @@ fn property(text: &str) -> String {
     data(&visible(text.as_bytes())).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// A pair of commands. A pair of commands. GitHub does not treat the lines between the two commands as commands,
-/// no matter what the lines contain. A submission cannot guess the word in the second command.
+/// A pair of commands. GitHub does not treat the lines between the two commands as commands, no matter what the lines
+/// contain. A submission cannot guess the word in the second command.
 pub struct Stopped(u128);
 
 impl Stopped {
-    /// Creates a pair of commands with a random word.
+    /// Creates a pair of commands that contain the same random word.
     pub fn draw() -> Self {
         Self(rand::random())
     }

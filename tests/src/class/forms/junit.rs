@@ -38,7 +38,7 @@ struct Case {
     class: String,
     name: String,
     seconds: f64,
-    /// A test's element: its name, its one-word message, and its full text.
+    /// The XML element of a test that has not passed: its name, its short message, and its full text.
     not_passed: Option<(&'static str, String, String)>,
 }
 

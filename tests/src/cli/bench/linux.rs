@@ -147,7 +147,7 @@ fn allow_connections(people: usize) -> Result<()> {
     ensure!(
         needed <= hard,
         "{people} connections need {needed} open files, but the system allows this process only {hard} \
-         (`ulimit -Hn`): raise this limit, or use a smaller --people and --idle"
+         (`ulimit -Hn`): raise this limit, or use smaller values for --people and --idle"
     );
     let wanted = hard.min(MOST_FILES).max(soft);
     if wanted > soft {

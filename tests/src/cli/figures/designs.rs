@@ -25,7 +25,8 @@ pub struct Design {
     pub folder: Option<&'static str>,
 }
 
-/// The design that stops delivering messages if some people do not read. All others must continue to deliver them.
+/// The design that stops delivering messages if some clients do not read. All other designs must continue to deliver
+/// them.
 const STALLS: Design =
     Design { name: "lock and write", folder: Some("tests/kit/designs/lab1-lock-and-write") };
 
@@ -49,8 +50,8 @@ const TIME: Duration = Duration::from_secs(1);
 /// The maximum number of people in the measurements.
 const PEOPLE: usize = 1000;
 
-/// The number of people who read in a measurement in which other people do not. With more readers, a slow server would
-/// send those other people too few bytes to detect that they do not read.
+/// The number of clients that read in the measurement in which some other clients do not read. If more clients read, a
+/// slow server sends so few bytes to the others that it cannot detect that they are not reading.
 const BESIDE: usize = 10;
 
 /// Returns what is measured.

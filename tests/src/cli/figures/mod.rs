@@ -146,7 +146,8 @@ fn figures(kit: &Path) -> Result<BTreeMap<String, String>> {
     Ok(figures)
 }
 
-/// Runs a scripted chat line by line. A line is typed only after all events that the previous line causes.
+/// Runs a scripted chat line by line. A line is typed only after all events that the previous line causes have
+/// occurred.
 fn perform(grader: &Grader, lab: u32, play: &Play) -> Result<Vec<Event>> {
     let harness = play::harness(grader, Author::Kit, lab)?;
     let journal = harness.journal().clone();

@@ -41,9 +41,9 @@ pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static s
 
 /// The points in the chat at which it can pause.
 pub enum Moment {
-    /// Before a line is typed and at the end.
+    /// The moment before a line is typed, and the end of the chat.
     Line,
-    /// After a key is pressed.
+    /// The moment after a key is pressed.
     Key,
 }
 
