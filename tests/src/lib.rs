@@ -8,13 +8,13 @@
 //! |-------------|---------------------------------------------------------------------------------------------|
 //! | [`cli`]     | `cargo lab`: one file for each subcommand and a folder for the book's figures               |
 //! | [`class`]   | a whole class: submissions in any form, graded in separate processes; the record of results |
-//! | [`submission`] | submissions: read and packed with limits, and built in a separate kit                    |
-//! | [`trace`]   | the messages of real sessions as a ladder, a session file, and a packet capture              |
-//! | [`report`]  | output for people: failure reports with a ladder and screens, HTML pages, the scoreboard    |
+//! | [`submission`] | submissions: reads and packs them, within limits, and builds them in a separate kit      |
+//! | [`trace`]   | the messages of real sessions as a ladder diagram, a session file, and a packet capture      |
+//! | [`report`]  | output for people: failure reports with a ladder diagram and screens, HTML pages, the scoreboard |
 //! | [`grading`] | the grader: runs stages with a time limit and determines the verdicts                       |
 //! | [`labs`]    | each stage's title, points, hints, and script; the steps for each lab's wire format         |
-//! | [`crowd`]   | the broadcast checker: a crowd that talks, joins, and leaves, and the rules for its record   |
-//! | [`bench`](mod@bench) | the benchmark: servers and a relay, measured in turn under the load of the package `load` |
+//! | [`crowd`]   | the broadcast checker: lets a crowd join, talk, and leave, and checks the record of what happened |
+//! | [`bench`](mod@bench) | the benchmark: measures servers and a relay in turn, under load from the package `load` |
 //! | [`harness`] | the tools that scripts use: people, peers, listeners, taps, and random words                |
 //! | [`network`] | a relay between the clients and a server; it simulates delays, resets, and other trouble    |
 //! | [`system`]  | programs on terminals, processes, confinement, orphans, ports, cargo                        |

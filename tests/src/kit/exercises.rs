@@ -16,7 +16,7 @@ const MAX_SUMMARY: usize = 60;
 
 /// A function that the student has to write.
 pub struct Exercise {
-    /// The stage at the beginning of the function's doc comment.
+    /// The stage number at the beginning of the function's doc comment.
     pub stage: u32,
     /// The later stages that test this function again, according to its doc comment. These stages have no functions of
     /// their own.
@@ -43,7 +43,7 @@ pub fn exercises(source: &str) -> Result<Vec<Exercise>> {
     Ok(finder.exercises)
 }
 
-/// A function that the student has to write, with its file.
+/// A function that the student has to write, and the file that contains it.
 pub struct Location {
     /// The file's path, relative to the kit.
     pub path: PathBuf,

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The folder with the unchanged starters. Students' files are compared with the starters and can be reset to them.
+/// The folder with the unchanged starter files. Students' files are compared with these files and can be reset to
+/// them.
 pub const PRISTINE: &str = "tests/starters";
 
 /// Returns the paths of all files below the folder, sorted and relative to the folder. Returns no paths if the folder

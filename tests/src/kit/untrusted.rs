@@ -32,7 +32,8 @@ const STACK: usize = MAX_NESTING * 64 * 1024;
 /// file.
 pub fn exercises_of_lab(kit: &Path, lab: u32) -> Result<Vec<Location>> {
     let kit = kit.to_owned();
-    // A thread keeps a copy of all sources that it has parsed (proc_macro2), so this thread also performs the checks.
+    // proc_macro2 keeps a copy of every source that a thread has parsed until that thread ends. The checks also parse
+    // the sources, so they run in this thread too.
     let parser = thread::Builder::new()
         .stack_size(STACK)
         .spawn(move || {
@@ -67,8 +68,8 @@ fn are_like_sources(kit: &Path, lab: u32) -> Result<()> {
 }
 
 /// Returns an upper bound on the nesting depth of expressions and types. Each token may open a nesting level, as in
-/// `!!!!x`; the next `;` outside brackets closes these levels. An attribute, and thus a doc comment, opens no level
-/// for the code after it.
+/// `!!!!x`; the next `;` outside brackets closes these levels. An attribute, for example a doc comment, does not open
+/// a nesting level for the code after it.
 fn nesting(tokens: TokenStream) -> usize {
     let mut deepest = 0;
     // This function itself must not be recursive.
@@ -105,7 +106,7 @@ mod tests {
         places.map(|places| places.len()).map_err(|error| format!("{error:#}"))
     }
 
-    /// Without the check, the parser would overflow the stack of a test's thread.
+    /// Without the check, the parser would overflow the stack of the test thread.
     #[test]
     fn deeply_nested_sources_are_read_or_refused() {
         let expressions = [
@@ -150,7 +151,7 @@ mod tests {
         }
     }
 
-    /// The fuzzer found this mistake: while `cargo lab watch` was running, its memory use grew with each check.
+    /// The fuzzer found this bug: the memory use of `cargo lab watch` grew with each check.
     #[test]
     fn no_copy_of_a_source_is_kept() {
         // The start position of a span includes the length of everything that the thread parsed earlier.

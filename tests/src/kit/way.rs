@@ -32,10 +32,10 @@ impl Way {
 
 /// Returns whether a lab is guided or open.
 ///
-/// A lab is open if it has sources but not the starter's functions. One starter function is enough to make a lab
-/// guided, but only if that function's doc comment names a stage, because a student's own program may also have a
-/// function called `relay`. Without such comments, a lab is guided if its sources still contain more than half of the
-/// starter's functions. If in doubt, the lab is guided.
+/// A lab counts as open if it has source files, but they do not contain the starter's functions. One starter function
+/// is enough to make a lab guided, but only if that function's doc comment names a stage, because a student's own
+/// program may also have a function called `relay`. Without such comments, a lab counts as guided if its source files
+/// still contain more than half of the starter's functions. If this cannot be determined, the lab counts as guided.
 pub fn of_lab(kit: &Path, lab: u32) -> Way {
     let is_open = is_open(kit, lab).unwrap_or(false);
     if is_open { Way::Open } else { Way::Guided }

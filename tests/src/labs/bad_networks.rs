@@ -31,7 +31,7 @@ pub struct Group<'a> {
     pub functions: &'static [&'static str],
     /// The people, in the order of [`NAMES`].
     pub people: [&'a Person; 3],
-    /// The simulated network between each person's client and the server, in the same order.
+    /// The simulated networks, one between each person's client and the server, in the order of [`NAMES`].
     pub networks: &'a [BadNetwork; 3],
     /// Returns the line that shows a message from the person with this name.
     pub shown: fn(&str, &str) -> String,
@@ -81,7 +81,7 @@ impl Group<'_> {
     }
 
     fn in_pieces(&self) -> Check {
-        self.step("each network sends a few bytes at a time; everyone should see each line once");
+        self.step("all networks deliver a few bytes at a time; everyone should see each line once");
         let (split, delay) = (Some(Between::new(1, 12)), Some(Between::new(PIECE, PIECE)));
         for network in self.networks {
             network.becomes(Trouble { split, delay, hurries: true, ..self.trouble() })?;
@@ -113,7 +113,7 @@ impl Group<'_> {
         }
         // A sleep is necessary here, because no event shows that a program is still waiting for the rest of a message.
         thread::sleep(PAUSE);
-        self.step("bob's network resumes; everyone should see both lines");
+        self.step("bob's network delivers the rest; everyone should see both lines");
         bobs.becomes(Trouble::default())?;
         bob.sees(&(self.shown)(NAMES[0], &of_alice))?;
         self.see(1, &of_bob)

@@ -12,7 +12,7 @@ use crate::journal::terminal::Terminal;
 /// A way to leave the chat: its description and its action.
 pub type WayOut = (&'static str, fn(&Person) -> Check);
 
-/// Returns all ways to leave: `typed` and the two keys that work in every lab.
+/// Returns all the ways to leave: `typed` and the two keys that work in every lab.
 pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
     [
         typed,

@@ -39,7 +39,7 @@ pub fn talks(harness: &Harness, lab: u32) -> Check {
         return Ok(());
     }
     let mut shrunk = Shrunk { plan: plan.clone(), game: first, returned: false, runs: 0 };
-    // If a stage is not written yet, that explains the failure, so no smaller crowd is necessary.
+    // If a stage is not written yet, that explains the failure, so there is no need to search for a smaller crowd.
     if harness.journal().unwritten_stages().is_empty() {
         let mut again = |plan: &Plan, patience| game(&harness.again(), plan, patience).ok();
         shrunk = shrink(&plan, shrunk.game, SEARCH, &mut again);

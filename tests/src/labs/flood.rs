@@ -21,7 +21,7 @@ pub fn backlog() -> impl Iterator<Item = String> {
     (0..LINES).map(long_line)
 }
 
-/// Returns more long lines than the system can buffer for a peer that does not read.
+/// Returns so many long lines that the system cannot buffer them all for a peer that does not read.
 ///
 /// The buffer size of a new connection, in bytes, is the second of the three numbers in `tcp_wmem` (see tcp(7)). On
 /// most machines, this buffer is small.

@@ -17,7 +17,7 @@
 //! | 2   | a send that fails disconnects another client; a send that blocks stops all clients | 2.9 |
 //! | 2   | a nickname that is not ASCII kills the accept thread               | 2.8   |
 //! | 2   | duplicate and empty nicknames are accepted                         | 2.8   |
-//! | 2   | any client can speak in another client's name                      | 2.10  |
+//! | 2   | any client can pretend to be another client                        | 2.10  |
 //! | 2   | `joined!` and `Connected to server!` arrive as one message         | 2.4   |
 //! | 2   | the user has no way to exit the client                             | 2.11  |
 //! | 3   | the client counts characters, not bytes                            | 3.1   |

@@ -71,7 +71,7 @@ pub enum What {
         way: Way,
         /// The relay's action.
         kind: Kind,
-        /// The number of bytes that the relay had passed on in this direction.
+        /// The number of bytes that the relay had passed on in this direction before the action.
         after: u64,
     },
     /// The relay refused a connection, because the server was unreachable or there were too many connections.

@@ -19,7 +19,7 @@ use crate::network::way::Way;
 /// The maximum number of simultaneous connections.
 pub const MAX_CONNECTIONS: usize = 100;
 
-/// How long the relay waits before it accepts clients again if the system cannot provide a socket.
+/// If the system cannot provide a socket, the relay waits this long before it accepts clients again.
 const NO_SOCKETS: Duration = Duration::from_secs(1);
 
 /// A relay in front of a server.
@@ -94,7 +94,7 @@ impl Relay {
     /// or the time `until` is reached. `report` receives the events.
     ///
     /// # Errors
-    /// Returns an error if the system cannot wait.
+    /// Returns an error if poll(2), the system call that waits, fails.
     pub fn turn(
         &mut self,
         others: &[BorrowedFd],
@@ -129,7 +129,7 @@ impl Relay {
     /// Waits until there is more to do, one of the `others` is readable, or the time `until` is reached.
     ///
     /// # Errors
-    /// Returns an error if the system cannot wait.
+    /// Returns an error if poll(2), the system call that waits, fails.
     pub fn wait(&self, others: &[BorrowedFd], until: Instant) -> io::Result<()> {
         let mut watched: Vec<_> =
             others.iter().map(|other| PollFd::new(*other, PollFlags::POLLIN)).collect();

@@ -15,8 +15,8 @@ const LONGEST: Duration = Duration::from_hours(1);
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Trouble")]
 pub struct Trouble {
-    /// Splits the bytes into pieces of at most N bytes (1) or of a random size (1-7). The next piece follows when the
-    /// receiver has read the previous piece
+    /// Splits bytes into pieces of at most N bytes, for example 1, or of random sizes, for example 1-7. Each piece
+    /// waits until the receiver reads the previous one
     #[arg(long, value_name = "N", value_parser = sizes)]
     pub split: Option<Between<u64>>,
     /// Holds bytes back for this long, then passes on everything that has arrived
@@ -193,7 +193,7 @@ fn between<T: PartialOrd + Copy>(
 }
 
 fn count(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "write a number of bytes, for example 200 or 100-300".into())
+    text.parse().map_err(|_| "use a number of bytes, for example 200 or 100-300".into())
 }
 
 fn counts(text: &str) -> Result<Between<u64>, String> {
@@ -214,13 +214,13 @@ fn times(text: &str) -> Result<Between<Duration>, String> {
         let seconds = number.parse::<f64>().ok().map(|number| number * unit);
         let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         time.filter(|time| *time <= LONGEST)
-            .ok_or_else(|| "write a time of at most an hour, for example 20ms or 0.5s".into())
+            .ok_or_else(|| "use a time of at most one hour, for example 20ms or 0.5s".into())
     })
 }
 
 fn rate(text: &str) -> Result<u64, String> {
     let number = text.strip_suffix("/s").unwrap_or(text).parse().ok().filter(|rate| *rate > 0);
-    number.ok_or_else(|| "write a number of bytes per second, for example 10 or 10/s".into())
+    number.ok_or_else(|| "use a number of bytes per second, for example 10 or 10/s".into())
 }
 
 #[allow(clippy::unnecessary_wraps)] // the signature of a value parser

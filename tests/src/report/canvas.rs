@@ -62,7 +62,7 @@ impl Canvas {
         } else {
             self.put(to + 1, "◀");
         }
-        // The text is next to the sender. If there is room, a short piece of the arrow precedes the text.
+        // The text is at the sender's end of the arrow. If there is room, a short piece of the arrow precedes it.
         let room = distance.saturating_sub(5);
         if room == 0 || text.is_empty() {
             return;

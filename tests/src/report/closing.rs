@@ -1,4 +1,4 @@
-//! Finds a connection that ended before a failure, because its end explains why something did not arrive afterwards.
+//! Finds a connection that ended before a failure, because its end explains why something did not arrive afterward.
 
 use crate::journal::is_server;
 use crate::journal::{Event, EventKind, Wire};

@@ -110,8 +110,8 @@ fn caret_in(rows: &[String], expected: &str, came: &str) -> Option<(usize, usize
 }
 
 /// Fits `expected` and `came` into `room` columns and returns them with the column at which they begin to differ. If
-/// the beginnings of the texts are left out, the texts remain aligned, and the difference is still shown. The text of a
-/// screen may contain other lines before the relevant line.
+/// the beginning of each is left out, the remaining parts are still aligned and still show the difference. The text of
+/// a screen may contain other lines before the relevant line.
 fn side_by_side(
     expected: &str,
     came: &str,

@@ -1,4 +1,4 @@
-//! Finds the events that explain a failure, so that a ladder always shows them.
+//! Finds the events that explain a failure, so that a ladder diagram always shows them.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub const SHORT: usize = 3;
 /// The maximum length of a text to search for, in bytes.
 const LONG: usize = 4000;
 
-/// Returns the texts that a failure concerns: the line that it quotes, the expected text, and the first line that
+/// Returns the texts that a failure mentions: the line that it quotes, the expected text, and the first line that
 /// arrived instead.
 pub fn texts(failure: &Failure) -> Vec<String> {
     let Failure::Wrong { who, expected, came, .. } = failure else { return Vec::new() };

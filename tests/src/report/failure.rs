@@ -30,10 +30,11 @@ use crate::report::{diff, explaining, near_miss, programs, screens};
 const LABEL: usize = 14;
 const INDENT: &str = "              ";
 
-/// The maximum number of rows of a ladder on a terminal.
+/// The maximum number of rows of a ladder diagram on a terminal.
 const ROWS: usize = 14;
 
-/// The maximum number of screens that are shown if there is no ladder diagram that determines them.
+/// The maximum number of screens to show without a ladder diagram. With a ladder diagram, the screens of its
+/// participants are shown.
 const MOST_SCREENS: usize = 4;
 
 /// The report on a failed stage, for a terminal or in another format.
@@ -109,7 +110,7 @@ impl<'a> Report<'a> {
         if lines.is_empty() { String::new() } else { style(lines.join("\n")).red().to_string() }
     }
 
-    /// Returns the screens of the people and servers that the ladder shows.
+    /// Returns the screens of the people and servers that the ladder diagram shows.
     pub fn screens(&self, ladder: Option<&Ladder>) -> Vec<Screen> {
         let mut screens = screens::screens(&self.events, usize::MAX);
         for screen in &mut screens {
@@ -146,7 +147,7 @@ impl<'a> Report<'a> {
         let (columns, mut lines) = (self.columns, Vec::new());
         let missing = |why: String| wrapped("   ", &why, columns);
         lines.push(made("the failure", || self.failure_text()).unwrap_or_else(missing));
-        // A text of several lines is a compiler error, not a program's output, so it has no near misses.
+        // If `came` spans several lines, it is a compiler error and not a program's output, so it has no near misses.
         if matches!(self.failure(), Some(Failure::Wrong { came, .. }) if !came.contains('\n')) {
             let misses = made("the near misses", || self.near_misses());
             let misses = misses.unwrap_or_else(|why| vec![why]);
@@ -200,7 +201,7 @@ impl<'a> Report<'a> {
         let (expected, came) = (text(expected), text(came));
         let Some(evidence) = self.evidence().filter(|evidence| !evidence.expected.is_empty())
         else {
-            // These texts are descriptions in words, so a difference between them means nothing.
+            // Without expected bytes, both texts are descriptions, so it does not matter where they begin to differ.
             let comparison = diff::compare(&expected, &came, "", diff::Kind::Stream, room);
             return Comparison { caret: None, ..comparison };
         };
@@ -290,12 +291,12 @@ impl<'a> Report<'a> {
         names.filter(is_mentioned).max_by_key(|name| name.len())
     }
 
-    /// Returns the ladder, limited to this size.
+    /// Returns the ladder diagram, limited to this size.
     pub fn ladder(&self, size: Size) -> Ladder {
         self.ladder_with(self.missing(), size)
     }
 
-    /// Returns the ladder without the message that did not arrive, if there is one.
+    /// Returns the ladder diagram without the message that did not arrive, or `None` if no message is missing.
     pub fn ladder_of_what_happened(&self, size: Size) -> Option<Ladder> {
         self.missing().map(|_| self.ladder_with(None, size))
     }

@@ -64,7 +64,7 @@ pub struct Screen {
     known: HashSet<String>,
     /// The index of the line after the last line that the script has accepted.
     taken: usize,
-    /// Whether the program has only printed one line after another on the main screen.
+    /// Whether the program has done nothing but print one line after another on the main screen.
     is_plain: bool,
     /// Whether the cursor's line has changed since the cursor arrived there.
     is_changed: bool,
@@ -73,11 +73,11 @@ pub struct Screen {
     printed: Option<String>,
     /// Whether the cursor has moved since text was last shown.
     has_moved: bool,
-    /// The lines of both screens when they were last complete.
+    /// The lines of both screens after the last complete update.
     complete: [Vec<String>; 2],
-    /// The number of rows in the main screen's scrollback when the screens were last complete.
+    /// The number of rows in the main screen's scrollback after the last complete update.
     scrollback: usize,
-    /// The lines that have appeared since the screens were last complete.
+    /// The lines that have appeared since the last complete update.
     since: BTreeMap<String, usize>,
     /// The time of the last output, if the screen has not been examined since then.
     changed: Option<Instant>,
@@ -173,7 +173,7 @@ impl Screen {
         Some(text)
     }
 
-    /// Accepts the next lines that together contain the text, however the text is divided into rows.
+    /// Accepts the next lines that together contain the text, however the text is divided among them.
     pub fn take_wrapped(&mut self, text: &str) -> Option<()> {
         let without_spaces = |text: &str| text.split_whitespace().collect::<String>();
         let (wanted, mut shown) = (without_spaces(text), String::new());
@@ -357,7 +357,7 @@ impl Content for Screen {
         self.changed.map(|changed| changed + QUIET)
     }
 
-    /// Called when the screen is complete. Only then can new lines that are equal to earlier lines be recognized.
+    /// Called when the screen is complete. Only then can a new line be told apart from an identical earlier line.
     fn settle(&mut self) {
         self.changed = None;
         if self.is_plain() {
@@ -388,7 +388,7 @@ fn texts(lines: impl IntoIterator<Item = (String, bool)>) -> Vec<String> {
     lines.filter(|line| !line.is_empty()).collect()
 }
 
-/// Returns the text that matches: the line or, if the line was drawn, a part of it.
+/// Returns the text that matches: the whole line or, for a program that redraws its screen, a part of the line.
 fn fits(line: &str, is_drawn: bool, matches: impl Fn(&str) -> bool) -> Option<String> {
     if matches(line) {
         Some(line.to_owned())

@@ -19,7 +19,7 @@ pub enum Piece {
     /// A control sequence such as `ESC [ 2 ; 5 H` or `ESC [ ? 25 l`, split into its intermediate bytes, its numbers,
     /// and its final character.
     Sequence(Vec<u8>, Vec<u16>, char),
-    /// An operating system command such as `ESC ] 0 ; title BEL`, split into its fields.
+    /// An OSC sequence (Operating System Command) such as `ESC ] 0 ; title BEL`, split into its fields.
     Command(Vec<Vec<u8>>),
     /// The text of a device control string such as `ESC P $ q m ESC \`.
     Device(Vec<u8>),

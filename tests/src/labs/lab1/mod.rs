@@ -92,7 +92,7 @@ pub fn lab() -> Lab {
             )
             .hint(
                 "You can write to a shared `&TcpStream` if the variable that holds it is `mut`. \
-                 Meanwhile `show_messages` (stage 3) shows messages in the other thread.",
+                 Meanwhile, `show_messages` (stage 3) shows messages in the other thread.",
             )
             .client(client::talks),
         stage(6, "A client that says quit is disconnected", 6)
@@ -137,7 +137,7 @@ pub fn lab() -> Lab {
                  you have already sent?",
             )
             .hint(
-                "In `accept_clients`, a seat is free again when `talk` has returned. In \
+                "In `accept_clients`, a seat becomes free again when `talk` returns. In \
                  `turn_away`, send `FULL`, shut down the sending side (`Shutdown::Write`), and \
                  then read what still arrives (`drain`), so that a reset cannot discard `FULL`. \
                  `drain` takes up to a second; which thread may wait that long?",
@@ -248,7 +248,7 @@ pub fn lab() -> Lab {
             .bonus()
             .on(&[2, 4, 6, 8, 9, 11])
             .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder diagram show a message that is missing, duplicated, out of order, or sent to the wrong person?")
-            .hint("`run_room` sees one event after another, so a list of members that only `run_room` changes is never wrong. If your own code keeps more than that, for example a count or a copy of the list, does it still agree with `members` after many people have joined and left?")
+            .hint("`run_room` sees one event after another, so a list of members that only `run_room` changes is never wrong. If your own code keeps anything else, for example a count or a copy of the list, does this data still agree with `members` after many people have joined and left?")
             .server(server::a_crowd_talks),
         stage(16, "The network is unreliable", 5)
             .bonus()

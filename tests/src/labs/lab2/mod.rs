@@ -112,7 +112,7 @@ pub fn lab() -> Lab {
                  message.",
             )
             .hint(
-                "Meanwhile `show_messages` (stage 3) shows messages: `Messages::receive` returns a \
+                "Meanwhile, `show_messages` (stage 3) shows messages: `Messages::receive` returns a \
                  whole message, even if it arrives in two pieces. Show each message with \
                  `Screen::print`.",
             )
@@ -177,7 +177,7 @@ pub fn lab() -> Lab {
                  broadcasts `deaf left!`.",
             )
             .server(server::waits_for_no_client),
-        stage(10, "No client can speak in another's name", 6)
+        stage(10, "No client can pretend to be another", 6)
             .on(&[5])
             .hint(
                 "How does the server know who is speaking: from the message or from the \
@@ -201,9 +201,9 @@ pub fn lab() -> Lab {
                  What does the other side receive, and what is your client's exit status?",
             )
             .hint(
-                "In `type_messages`, call `Terminal::leave` without last words, both on `/quit` \
-                 and when `read_line` returns `None`. `answer_nick` returns a refusal, and `main` \
-                 exits with status 1.",
+                "In `type_messages`, call `Terminal::leave` with empty `last_words`, both on \
+                 `/quit` and when `read_line` returns `None`. `answer_nick` returns a refusal, and \
+                 `main` exits with status 1.",
             )
             .hint(
                 "When the server closes the connection, `show_messages` returns `Ok(())`, and \
@@ -283,7 +283,7 @@ pub fn lab() -> Lab {
             .bonus()
             .on(&[4, 5, 7, 8, 9, 10, 12])
             .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder diagram show a message that is missing, duplicated, out of order, or sent to the wrong person?")
-            .hint("Only `run_room` may change `members`, in the order of the events. `broadcast` must push to every member that is in the list at that moment, and `leave` must remove exactly the member with this number.")
+            .hint("Only `run_room` may change `members`, and it must do so in the order of the events. `broadcast` must push to every member that is in the list at that moment, and `leave` must remove exactly the member with this number.")
             .server(server::a_crowd_talks),
         stage(17, "The network is unreliable", 5)
             .bonus()

@@ -129,7 +129,10 @@ pub fn broadcasts_to_everyone(harness: &Harness) -> Check {
     for member in &group {
         member.gets_interleaved(&said)?;
     }
-    harness.step(functions, "each in turn sends one more line; everyone should get only those");
+    harness.step(
+        functions,
+        "each in turn sends one more line; everyone should get only these three lines",
+    );
     group.iter().try_for_each(|speaker| talk(harness, speaker, &group))
 }
 
@@ -340,7 +343,7 @@ pub fn waits_for_no_client(harness: &Harness) -> Check {
     Ok(())
 }
 
-/// Stage 10: No client can speak in another's name.
+/// Stage 10: No client can pretend to be another.
 pub fn guards_names(harness: &Harness) -> Check {
     let server = harness.server()?;
     harness.step(&["line"], "alice and bob join");

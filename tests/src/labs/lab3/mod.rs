@@ -43,7 +43,7 @@ pub fn lab() -> Lab {
                 "In `payload_length`, convert the header to text, trim the spaces, and `parse` the \
                  rest. `String::from_utf8_lossy` turns the payload into text. In `show_frames`, \
                  create one `BufReader` before the loop; a new one for each frame would lose the \
-                 bytes that the previous one has buffered.",
+                 bytes that the previous one had buffered.",
             )
             .client(client::reads_frames_however_split),
         stage(3, "The server relays frames to the other clients", 18)
@@ -150,8 +150,9 @@ pub fn lab() -> Lab {
             .hint(
                 "Pass errors up with `?` in `frame::read` and in `receive_frames`, but not in \
                  `talk` before it has sent `Event::Left`. In `read_header`, call `payload_length` \
-                 after each read, unless all bytes so far are spaces. `relay` must only push: the \
-                 outbox keeps the bytes for a client that is slow to read.",
+                 after each read, unless all bytes so far are spaces. In `relay`, never write to a \
+                 member's socket; only push to its outbox, which keeps the bytes for a client that \
+                 is slow to read.",
             )
             .server(server::survives_bad_frames),
         stage(10, "The server counts active connections", 7)
@@ -216,7 +217,7 @@ pub fn lab() -> Lab {
             .bonus()
             .on(&[3, 6, 8, 9])
             .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder diagram show a message that is missing, duplicated, out of order, or sent to the wrong person?")
-            .hint("Only `run_room` may change `members`, in the order of the events. `relay` must push every frame to every other member, and `Event::Left` must remove exactly the member with this number.")
+            .hint("Only `run_room` may change `members`, and it must do so in the order of the events. `relay` must push every frame to every other member, and `Event::Left` must remove exactly the member with this number.")
             .server(server::a_crowd_talks),
         stage(15, "The network is unreliable", 5)
             .bonus()

@@ -44,8 +44,10 @@ pub fn joins_and_talks(harness: &Harness) -> Check {
     server.sends(end)?;
     alice.sees(&format!("[{room}] carol: {second}"))?;
     let functions = &["show", "read_reply"];
-    harness
-        .step(functions, "the second line of bob's message looks like carol's; it should be shown");
+    harness.step(
+        functions,
+        "bob's second line looks like a message from carol; the line should be shown",
+    );
     let forged = format!("[{room}] carol: {}", harness.words(3));
     server.sends(chat(31, "bob", &format!("{first}\n{forged}")))?;
     alice.sees(&format!("[{room}] bob: {first}"))?;

@@ -33,9 +33,9 @@ pub fn lab() -> Lab {
         stage(2, "JOIN adds a member and tells the whole room", 12)
             .on(&[1])
             .hint(
-                "What must the newcomer know before it can show the announcement? Which lists say \
-                 who is in which room, and do they agree when `join` returns? Which lines does a \
-                 message consist of, in which order, and how does it end?",
+                "What must the newcomer's client know before it can show the announcement? Which \
+                 lists say who is in which room, and do they agree when `join` returns? Which lines \
+                 does a message consist of, in which order, and how does it end?",
             )
             .hint(
                 "In `field`, pass the next line to `value`. In `read_join`, call `Lines::field` \
@@ -77,8 +77,8 @@ pub fn lab() -> Lab {
             .hint(
                 "In `read_leave`, read `JOIN_ID`, then `CLIENT_NAME`, and only then check both \
                  numbers with `number`. In `Hall::leave`, always `tell` the client `Reply::Left`, \
-                 with the request's `JOIN_ID`. Only if the client is in that room, call \
-                 `announce` and then `take_out`.",
+                 with the request's `JOIN_ID`. Call `announce` and then `take_out` only if the \
+                 client is in that room.",
             )
             .hint(
                 "In `take_out`, call `push_said` while the client is still a member. Then remove \
@@ -270,7 +270,7 @@ pub fn lab() -> Lab {
             .bonus()
             .on(&[2, 3, 4, 5, 6, 7, 8])
             .hint("What can happen between two steps of your server while many people join, talk, and leave at the same time? Does the report's ladder diagram show a message that is missing, duplicated, out of order, or sent to the wrong person?")
-            .hint("`rooms`, `room_refs`, and each client's list of rooms must always agree. In `say`, push the messages of another room first, and in `take_out`, call `push_said` before you change the members.")
+            .hint("`rooms`, `room_refs`, and each client's list of rooms must always agree. In `say`, if `said` holds messages for another room, push those messages before you add the new message. In `take_out`, call `push_said` before you change the members.")
             .server(server::a_crowd_talks),
         stage(16, "The network is unreliable", 5)
             .bonus()

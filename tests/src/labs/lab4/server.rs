@@ -184,7 +184,7 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
         "a new ROOM_REF",
         "the old one",
     )?;
-    harness.step(&["leave", "take_out"], "alice leaves red; she should stay in blue");
+    harness.step(&["leave", "take_out"], "alice leaves red; she should stay in the blue room");
     alice.asks_to_leave(*red_a)?;
     alice.is_out(*red_a)?;
     alice.hears_left(red_a.room_ref, "alice")?;
@@ -228,7 +228,10 @@ pub fn keeps_rooms_apart(harness: &Harness) -> Check {
         alice.hears_chat(blue_c.room_ref, "carol", line)?;
         carol.hears_chat(blue_c.room_ref, "carol", line)?;
     }
-    harness.step(functions, "bob, who is not in blue, sends HELO; he should get only a reply");
+    harness.step(
+        functions,
+        "bob, who is not in the blue room, sends HELO; he should get only a reply",
+    );
     bob.greets("none of that", address)
 }
 
