@@ -13,7 +13,7 @@ const LIMIT: u64 = 100_000;
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "The server has closed the connection, and its FIN has arrived. The client\n\
-         writes 1 byte again and again. Which write is the first to fail?",
+         keeps writing, 1 byte at a time. Which write is the first to fail?",
         &[],
     );
     prediction.compare(

@@ -21,10 +21,10 @@ fn main() -> ExitCode {
     prediction.compare(
         run(),
         "Nagle's algorithm holds the payload back until the header is acknowledged.\n\
-         The server's system delays this acknowledgment to send it together with the\n\
-         reply. But the server cannot reply without the payload. On Linux, the delay is\n\
-         often 40 ms. Send a message with one write and turn off Nagle's algorithm\n\
-         where small messages must be sent immediately.\n\
+         The server's operating system delays this acknowledgment so that it can send\n\
+         it together with the reply. But the server cannot reply without the payload. On\n\
+         Linux, the delay is often 40 ms. Send a message with one write and turn off\n\
+         Nagle's algorithm where small messages must be sent immediately.\n\
          Source: RFC 9293, sections 3.7.4 and 3.8.6.3; tcp(7), TCP_NODELAY.\n\
          Chapter: docs/src/sockets.md#threads-and-sockets",
     )

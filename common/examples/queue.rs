@@ -16,10 +16,10 @@ fn main() -> ExitCode {
     );
     prediction.compare(
         run(),
-        "The system completes the handshakes without help from the program. accept\n\
-         only takes an established connection from a queue. Rust requests a queue of\n\
-         128 connections, and Linux adds one. When the queue is full, Linux drops the\n\
-         client's SYN, and the client's system sends it again after 1 s.\n\
+        "The system completes the handshakes without help from the program. A call\n\
+         to accept merely takes an established connection from a queue. Rust requests a\n\
+         queue of 128 connections, and Linux adds one. When the queue is full, Linux\n\
+         drops the client's SYN, and the client's system sends it again after 1 s.\n\
          Source: listen(2); tcp(7), tcp_abort_on_overflow.\n\
          Chapter: docs/src/sockets.md#what-travels",
     )

@@ -12,7 +12,7 @@ use std::thread;
 fn main() -> ExitCode {
     let prediction = prediction::ask(
         "Two threads write to one connection without a lock. Each sends 40 messages of\n\
-         300000 bytes, with one write_all for each message.\n\
+         300,000 bytes, with one write_all for each message.\n\
          Does every message arrive in one piece?",
         &["yes", "no, some of them are interleaved"],
     );
@@ -30,9 +30,9 @@ fn main() -> ExitCode {
 /// Returns the letter of the choice that describes what happened.
 fn run() -> io::Result<char> {
     let small = send(64, 5000)?;
-    say!("2 x 5000 messages of 64 bytes: interleaved in {small} places.");
+    say!("2 x 5,000 messages of 64 bytes: interleaved in {small} places.");
     let large = send(300_000, 40)?;
-    say!("2 x 40 messages of 300000 bytes: interleaved in {large} places.");
+    say!("2 x 40 messages of 300,000 bytes: interleaved in {large} places.");
     Ok(if large == 0 { 'a' } else { 'b' })
 }
 

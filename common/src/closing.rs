@@ -46,7 +46,7 @@ pub fn refuse(stream: Arc<TcpStream>, reason: &[u8]) {
 ///
 /// Closing a socket that holds unread input sends a reset (RFC 9293, section 3.6.1). Bytes that are still in the send
 /// buffer or in the network are then lost. On Linux, the peer can still read the bytes that arrived before the reset;
-/// other systems may discard these bytes as well.
+/// other systems may discard even these bytes.
 pub fn drain(mut stream: &TcpStream) {
     static LINGERING: AtomicUsize = AtomicUsize::new(0);
     if LINGERING.fetch_add(1, Ordering::Relaxed) < MAX_LINGERING {
@@ -69,8 +69,8 @@ pub fn exit_on_ctrl_c() -> anyhow::Result<()> {
     Ok(ctrlc::set_handler(|| exit(0))?)
 }
 
-/// Exits with `status` when all pending data has been sent and the log has been written, or after a second at the
-/// latest.
+/// Exits with `status` as soon as all pending data has been sent and the log has been written, but waits for at most
+/// one second.
 pub fn exit(status: i32) -> ! {
     wait_for_backlogs(Duration::from_millis(400));
     support::flush_log();

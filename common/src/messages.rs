@@ -135,7 +135,7 @@ impl<'a> Messages<'a> {
 
     fn read_one(&mut self, deadline: Option<Instant>) -> io::Result<Option<String>> {
         let mut began = None;
-        // The time at which the message ends even without a newline.
+        // The time at which the message is considered complete even if no newline has arrived.
         let mut over: Option<Instant> = None;
         loop {
             if over.is_some_and(|over| over <= Instant::now()) {
@@ -179,8 +179,8 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Returns the time at which the message ends if no more bytes arrive. `began` is the time at which the first bytes
-    /// of the message arrived.
+    /// Returns the time at which the message is considered complete if no more bytes arrive. `began` is the time at
+    /// which the first bytes of the message arrived.
     fn over(&self, began: Instant) -> Option<Instant> {
         match &self.peer {
             Peer::Ours => None,

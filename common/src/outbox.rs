@@ -39,12 +39,14 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 #[cfg(target_os = "linux")]
 const GONE: Duration = Duration::from_mins(5);
 
-/// How long a backlog's thread waits for more bytes. On systems where every send may block, this thread sends all
-/// bytes.
+/// How long the thread that sends a backlog waits for more bytes before it ends. On systems where every send may block,
+/// this thread sends all bytes.
 const IDLE: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 0 } else { 5 });
 
-/// The maximum and the current total number of bytes in all backlogs.
+/// The limit on the total number of bytes in all backlogs.
 static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// The current total number of bytes in all backlogs.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// Limits the total length of all peers' backlogs to `bytes`.
@@ -124,8 +126,8 @@ impl Outbox {
         Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: Arc::default() }
     }
 
-    /// Like [`Outbox::new`], but sends with `send`, which must not block. `send` returns how many bytes, counted from
-    /// the first one, the socket has accepted. The outbox calls `send` again for the rest until `send` returns 0: after
+    /// Like [`Outbox::new`], but sends with `send`, which must not block. `send` returns how many bytes the socket has
+    /// accepted, starting with the first byte. The outbox calls `send` again for the rest until `send` returns 0: after
     /// a short write, the socket may still accept more bytes. If `send` returns an error, the peer is disconnected.
     pub fn sending_with(stream: Arc<TcpStream>, send: Send) -> Self {
         let mut outbox = Self::new(stream);
@@ -182,7 +184,7 @@ impl Outbox {
         // are the first to be disconnected.
         let free = LIMIT.load(Ordering::Relaxed).saturating_sub(WAITING.load(Ordering::Relaxed));
         if length > free / 2 {
-            return Err(Some("is behind, and the total backlog of all clients is too long"));
+            return Err(Some("is behind, and the total backlog of all clients is too large"));
         }
         for piece in pieces {
             let skipped = sent.min(piece.len());
@@ -292,7 +294,7 @@ fn may_try_again(error: &io::Error) -> bool {
 }
 
 // ANCHOR: send-now
-/// Sends once, without blocking. Returns how many bytes, counted from the first one, the socket has accepted.
+/// Sends once, without blocking. Returns how many bytes the socket has accepted, starting with the first byte.
 ///
 /// # Errors
 /// Returns [`ErrorKind::WouldBlock`] if the socket's buffer is full, and always on systems other than Linux: macOS

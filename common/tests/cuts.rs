@@ -13,7 +13,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// The length of the silence that ends a message that may be complete.
+/// After a pause of this length, a message that may be complete is considered complete.
 const SILENCE: Duration = Duration::from_millis(50);
 
 /// The points at which the text is split. Each point has a position in the text, a flag that says whether to move this
@@ -203,7 +203,8 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// The original server of lab 2 passes on our clients' newlines but must not be mistaken for our server.
+    /// The original server of lab 2 forwards the newlines that our clients send. Despite these newlines, it must not be
+    /// mistaken for our server.
     #[test]
     fn an_original_server(sent in vec((line(), any::<bool>(), 0..2000_u64), 1..6)) {
         let mut expected = vec!["alice joined!".to_owned()];

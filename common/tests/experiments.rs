@@ -37,7 +37,7 @@ const EXPERIMENTS: [(&str, &[&str]); 10] = [
     ("time_wait", &["The client sent the second FIN;* 0 bytes.", "bind without SO_REUSEADDR: *."]),
     (
         "torn_send",
-        &["2 x 5000 messages*", "2 x 40 messages of 300000 bytes: interleaved in * places."],
+        &["2 x 5,000 messages*", "2 x 40 messages of 300,000 bytes: interleaved in * places."],
     ),
 ];
 

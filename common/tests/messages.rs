@@ -1,4 +1,4 @@
-//! Tests where each message ends in the wire formats of labs 1 and 2.
+//! Tests that a stream in the wire format of lab 1 or 2 is split into the right messages.
 
 use std::io::{ErrorKind, Write};
 use std::net::{TcpListener, TcpStream};
@@ -90,7 +90,7 @@ fn silence_does_not_end_a_message_of_our_client() {
     peer.write_all(b"first\nhalf").unwrap();
     assert_eq!(messages.receive().unwrap().unwrap(), "first");
     let sender = thread::spawn(move || {
-        // This pause is longer than the silence that ends an original program's message.
+        // This pause is longer than the silence after which a message from an original client is considered complete.
         thread::sleep(Duration::from_millis(150));
         peer.write_all(b" a line\n").unwrap();
         peer
@@ -113,8 +113,8 @@ fn receive_each(messages: &mut Messages, peer: &mut TcpStream, pieces: &[(&str, 
 fn an_original_client_is_recognized_by_its_first_message() {
     let (mut peer, stream) = connection();
     let mut messages = Messages::new(&stream, &());
-    // Each message after the first ends where the bytes of one `recv` end. The reader does not wait for the bytes of
-    // the next `recv`.
+    // After the first message, each message consists of the bytes that one `recv` returns. The reader does not wait for
+    // the bytes of the next `recv`.
     receive_each(&mut messages, &mut peer, &[("bare", &["bare"])]);
     let begin = Instant::now();
     receive_each(&mut messages, &mut peer, &[("one", &["one"][..]); 20]);

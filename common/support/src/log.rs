@@ -45,7 +45,7 @@ impl Drop for Background {
     }
 }
 
-/// Makes a line about an event [`printable`] and prints it.
+/// Prints a line that describes an event, after making the line [`printable`].
 ///
 /// Unlike `println!`, this function does not panic when the output is closed.
 pub fn log(line: &str) {

@@ -119,8 +119,8 @@ fn events_that_arrive_during_a_round_are_processed_after_it() {
     let first = room.clone();
     thread::spawn(move || first.send_now(Message::Joined(1)));
     assert_eq!(rounds.recv_timeout(PATIENCE).unwrap(), 1);
-    // Neither call waits for the running round. No later event starts another round, so the thread that is in the room
-    // must also process these two events.
+    // Neither call waits for the current round to finish. No later event starts another round, so the thread that is in
+    // the room must also process these two events.
     room.send_now(Message::Joined(2)).unwrap();
     room.send_now(Message::Joined(3)).unwrap();
     drop(open);

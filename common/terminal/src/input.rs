@@ -13,7 +13,7 @@ use common::{MAX_MESSAGE, print_line};
 
 use crate::exit;
 
-/// The maximum length of a line, in bytes. A line and the prefix that a client adds must fit in a message together.
+/// The maximum length of a line, in bytes. A line and the prefix that a client adds must together fit in one message.
 const MAX_LINE: usize = MAX_MESSAGE - 1024;
 
 /// The text that is printed when a line is too long for a message.
@@ -30,7 +30,7 @@ const TOO_MUCH: &str = "Too much is waiting to be sent; that line was not sent";
 /// that are still waiting.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// The additional time for a program that has not noticed in time that the user is leaving.
+/// The additional time for a program that has not noticed within [`PATIENCE`] that the user is leaving.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// Reads input line by line.

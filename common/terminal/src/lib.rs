@@ -386,7 +386,7 @@ impl Screen {
         let Some(printer) = &self.printer else { return };
         let (shown, wait) = mpsc::sync_channel(1);
         if printer.try_send(Piece::Mark(shown)).is_err() {
-            // The queue is full and has not accepted the mark, so only wait a short time.
+            // The queue is full and has not accepted the mark, so wait only a short time.
             thread::sleep(LINGER / 10);
             return;
         }
@@ -416,8 +416,8 @@ fn show(pieces: Receiver<Piece>, mut printer: impl ExternalPrinter) {
         match piece {
             Piece::Line(line) => drop(printer.print(format!("{line}\n"))),
             Piece::Mark(shown) => {
-                // The printer's queue holds only one piece. When two more pieces have been queued, all pieces before
-                // them are on the screen.
+                // The printer's queue holds only one piece of output. When two more pieces have been queued, all pieces
+                // before them are on the screen.
                 for _ in 0..2 {
                     let _ = printer.print(NOTHING.to_owned());
                 }

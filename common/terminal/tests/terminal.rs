@@ -99,7 +99,7 @@ fn ask() {
     }
 }
 
-/// Ends like a client whose server closes the connection just after the client has started, possibly before the reading
+/// Simulates a client whose server closes the connection just after the client has started, possibly before the reading
 /// thread has begun to read.
 fn end_at_once() {
     let mut terminal = Terminal::open("quit").unwrap();
@@ -254,15 +254,16 @@ fn a_line_is_one_message_or_none() {
     let too_long = "That line is too long for one message; it was not sent";
     let (_, shown, _) = run("lines", lines);
     assert_eq!(shown, format!("{too_long}\n{longest} bytes: …\n5 bytes: short\n"));
-    // Lines that are too long are discarded; a line becomes longer if it contains bytes that are not UTF-8.
+    // Lines that are too long are discarded. Invalid UTF-8 makes a line longer, because each invalid byte is replaced
+    // with U+FFFD, which takes three bytes.
     let (_, shown, _) = run("lines", [&long(10_000_000).into_bytes()[..], b"\nab\xff"].concat());
     assert_eq!(shown, format!("{too_long}\n5 bytes: ab\u{FFFD}\n"));
     let (_, shown, _) = run("lines", [&vec![0xff; longest / 2][..], b"\nshort"].concat());
     assert_eq!(shown, format!("{too_long}\n5 bytes: short\n"));
 }
 
-/// Newlines can be typed (Ctrl-V Ctrl-J). They can also be pasted if the terminal keeps bracketed paste on although the
-/// program has turned it off.
+/// Newlines can be typed (Ctrl-V Ctrl-J). They can also be pasted if the terminal leaves bracketed paste enabled even
+/// though the program has turned it off.
 fn newlines_in_a_line_become_spaces() {
     for between in ["\x16\n", "\x1b[200~\n\x1b[201~"] {
         let (mut screen, mut program) = start_at_terminal("lines", ADDRESS, "");
