@@ -16,7 +16,7 @@ use grader::system::{cargo, confinement, reads};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Every build in this file takes only seconds.
+/// The time limit for a build. Every build in these tests takes only seconds.
 const LIMIT: Duration = Duration::from_mins(3);
 
 const SERVER: &str = "labs/lab1-one-to-one/server/src/main.rs";
@@ -75,7 +75,10 @@ fn a_build_reads_nothing_of_others() {
         let free = cargo::command(kit.path(), &kit.path().join("target"))
             .args(["build", "--offline", "-p", "lab1-server"])
             .output();
-        assert!(free.unwrap().status.success(), "this proves nothing: {source}");
+        assert!(
+            free.unwrap().status.success(),
+            "this also fails without confinement, so the test proves nothing: {source}"
+        );
     }
     // A submission may include its own files.
     files::write(&kit.path().join("labs/lab1-one-to-one/words"), "words").unwrap();
@@ -166,13 +169,19 @@ fn a_makefile_reaches_nothing_of_others() {
         }
         thread::sleep(Duration::from_millis(10));
     };
-    assert!(!left.is_empty(), "this proves nothing: no process is left");
+    assert!(
+        !left.is_empty(),
+        "an unconfined build leaves no process either, so the test proves nothing"
+    );
     for pid in left {
         // This process may already have exited: `setsid` may start `sleep` in another process and then exit.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     for name in ATTEMPTS {
-        assert!(free.contains(&format!("{name}: done\n")), "this proves nothing: {name}\n{free}");
+        assert!(
+            free.contains(&format!("{name}: done\n")),
+            "this also fails without confinement, so the test proves nothing: {name}\n{free}"
+        );
     }
 }
 
@@ -201,7 +210,10 @@ fn what_a_submission_says_gives_no_rights() {
         let all = reads::of_command(&command);
         all.iter().filter_map(|path| path.canonicalize().ok()).any(|path| secret.starts_with(path))
     };
-    assert!(reads_secret(), "this proves nothing");
+    assert!(
+        reads_secret(),
+        "the secret is refused even before `distrust`, so the test proves nothing"
+    );
     reads::distrust(own.path());
     assert!(!reads_secret());
 }

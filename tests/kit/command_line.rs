@@ -104,9 +104,9 @@ fn a_wrong_word_gets_a_suggestion() {
         ("tset 3", "'test'"),
         ("solve 3", "<LAB OR STAGE>"),
         ("lab", "<LAB OR STAGE>"),
-        ("5", "the labs are 1 to 4"),
-        ("lab5", "the labs are 1 to 4"),
-        ("check lab 5", "the labs are 1 to 4"),
+        ("5", "the labs are numbered 1 to 4"),
+        ("lab5", "the labs are numbered 1 to 4"),
+        ("check lab 5", "the labs are numbered 1 to 4"),
         ("2.99", "lab 2 has stages 1 to 17"),
         ("check two", "write 2 for a lab, 2.5 for a stage"),
         ("hint lab 3", "name one stage, for example 3.1"),
@@ -114,7 +114,7 @@ fn a_wrong_word_gets_a_suggestion() {
         ("next 3.2", "name a whole lab, for example 3"),
         ("run client", "write the number of a lab, for example 2"),
         ("run 2 sever", "'server'"),
-        ("demo 9", "the labs are 1 to 4"),
+        ("demo 9", "the labs are numbered 1 to 4"),
     ] {
         println!("cargo lab {line}");
         lab_in(kit.path()).args(line.split(' ')).assert().code(2).stderr(contains(says));

@@ -216,7 +216,7 @@ fn each_mistake_of_broadcasting_is_found_and_shown_with_few_messages() {
     }
     shown.sort_unstable();
     println!(
-        "{} mistakes, median of the messages shown: {:?}",
+        "{} mistakes; median number of messages shown: {:?}",
         shown.len(),
         shown.get(shown.len() / 2)
     );

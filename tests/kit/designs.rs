@@ -33,7 +33,7 @@ fn a_server_that_writes_under_a_lock_fails_only_the_stage_with_clients_that_do_n
     }
     let numbers: Vec<_> = failed.iter().map(|(number, ..)| *number).collect();
     assert_eq!(numbers, [STAGE], "{failed:?}");
-    // The client that reads gets nothing more, because of the client that does not read.
+    // Because one client does not read, Erin gets no more messages, although she reads.
     let (_, failure, _) = &failed[0];
     assert!(failure.starts_with("erin should have heard"), "{failure}");
 }

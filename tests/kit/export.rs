@@ -33,8 +33,8 @@ impl StudentsKit {
 /// The test that is using the student kits' build folder holds this lock.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Exports a student kit. All such kits share a build folder, so the libraries are built only once; only one such kit
-/// can exist at a time.
+/// Exports a student kit. Every such kit uses the same build folder, so the libraries are built only once. Therefore,
+/// this function waits until no other student kit exists.
 pub fn students_kit() -> StudentsKit {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     StudentsKit { folder: export_built_in("target/students"), _turn: turn }
@@ -95,7 +95,7 @@ pub fn assert_holds_no_solution(kit: &Path) {
             let telling: Vec<_> = body.lines().map(str::trim).filter(is_code).collect();
             for (path, text) in exported.iter().zip(&texts) {
                 let given = telling.iter().filter(|line| text.contains(**line)).count();
-                // For the later labs, some one-line bodies are also in `common`.
+                // Some one-line function bodies are given in `common`, because the later labs use these functions.
                 assert!(
                     telling.len() <= 1 || given < telling.len(),
                     "{} has the lines of `{}` in lab {lab}: {telling:#?}",
@@ -124,7 +124,7 @@ fn no_export_mark_is_in_a_table() {
     }
 }
 
-/// Returns the command `cargo test` in the kit, as a student would run it.
+/// Returns a command that runs `cargo test` in the kit, as a student would run it.
 pub fn cargo_test(kit: &Path) -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--offline"]).current_dir(kit).timeout(std::time::Duration::from_mins(10));
@@ -236,7 +236,7 @@ fn a_refused_export_removes_nothing() {
     }
     let docs = kit.path().join("docs");
     fs::remove_file(docs.join("book.toml")).unwrap();
-    refused("docs is not the book of this kit");
+    refused("/docs does not contain the kit's book");
     fs::remove_dir_all(&docs).unwrap();
     fs::write(&docs, "a file").unwrap();
     refused("docs is not a folder");

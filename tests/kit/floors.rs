@@ -78,7 +78,7 @@ impl Visit<'_> for Paths {
         self.add_tokens(call.tokens.clone());
     }
 
-    /// `pub(super)` contains a path but does not use a file.
+    /// `pub(super)` contains a path, but this path does not mean that the file uses another file.
     fn visit_visibility(&mut self, _: &syn::Visibility) {}
 
     /// The tests in a file are allowed to use any file.

@@ -1,5 +1,5 @@
 //! Tests hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no
-//! file outside its folder. The tests also show what the kit cannot prevent (see the README).
+//! file outside its folder. The tests also show what the kit cannot prevent (see `docs/src/limits.md`).
 //!
 //! Some systems do not confine submissions. So that the hostile submissions do no harm there, they run for at most two
 //! minutes, use at most 3 GB of memory, write only markers, signal only the grader that the test started for them, and
@@ -37,7 +37,7 @@ const BUILD_LIMIT: Duration = Duration::from_mins(2);
 /// A time limit that a build is meant to exceed.
 const SHORT: Duration = Duration::from_secs(8);
 
-/// A small kit with only the two lab 1 programs and a few files that they must not change.
+/// A small kit with only the two lab 1 programs and a few files that a submission must not change.
 struct Kit {
     folder: TempDir,
     /// A string that appears only in the command lines of processes started by the submission.
@@ -232,7 +232,7 @@ struct Case {
     write: fn(&Kit),
     /// The time limit for building the submission.
     build_limit: Duration,
-    /// The stage that is graded. Stage 2 is the first stage in which a client connects to the server.
+    /// The stage to grade. Stage 2 is the first stage in which a client connects to the server.
     stage: usize,
     verdict: Verdict,
     /// The strings that the report must contain.
@@ -395,7 +395,7 @@ fn programs() -> Vec<Case> {
                 hangs()"#
             ));
         }),
-        case("leaves children that keep listening", &["the connection was closed"], |kit| {
+        case("exits while its child processes listen", &["the connection was closed"], |kit| {
             kit.serves(
                 r#"let other = net::TcpListener::bind(ADDRESS).unwrap();
                 println!("also listening");
@@ -553,7 +553,7 @@ fn a_hostile_submission_ends_in_a_verdict_and_leaves_nothing() {
     assert!(failed.lock().unwrap().is_empty(), "{failed:?}");
 }
 
-/// If the kernel can confine writing, a program can write only to its own folder.
+/// If the kernel can restrict writes, a program can write only to its own folder.
 #[test]
 fn no_file_outside_of_its_folder_is_changed() {
     console::set_colors_enabled(false);
@@ -617,14 +617,15 @@ fn no_file_outside_of_its_folder_is_changed() {
             assert!(shown.contains(line), "{line}\n{shown}");
         }
         seen.is_harmless("writes everywhere");
-        // If the kernel does not confine writing, the program can change files outside its folder (see the README).
+        // If the kernel cannot restrict writes, the program can change files outside its folder (see
+        // `docs/src/limits.md`).
         let is_changed = before != after || !markers.is_empty() || shown.contains("CHANGED");
         assert_eq!(is_changed, !holds().writing, "{:?} {markers:?}\n{shown}", holds());
     });
 }
 
-/// As the README says, a server that chose its own port can connect freely. In this test, the program gains nothing
-/// from that freedom.
+/// As `docs/src/limits.md` says, a server that chooses its own port can connect to any TCP port. In this test, such a
+/// connection brings no advantage.
 #[test]
 fn a_connection_of_a_server_to_another_program_is_not_prevented() {
     let kit = Kit::new();

@@ -63,8 +63,8 @@ fn plays() -> Check {
     alice.rests()?;
     server.sends("ERROR_CODE: 6\nERROR_DESCRIPTION: not you\n")?;
     alice.sees("Error 6: not you")?;
-    alice.sees("You are not in room new; not sent: for new only")?;
-    alice.sees("You are not in room new; not sent: that, too")?;
+    alice.sees("You are not in room new. This was not sent: for new only")?;
+    alice.sees("You are not in room new. This was not sent: that, too")?;
     says_in(&alice, &server, OLD, "two")?;
 
     lab.step(&[], "an error that may have another cause does not count as a refused join");
@@ -91,7 +91,7 @@ fn plays() -> Check {
     gets_join(&server, "slow")?;
     alice.sees("waiting for the answer to /join slow")?;
     alice.sees_soon(LIMIT, "The server does not answer /join slow")?;
-    alice.sees("You are not in room slow; not sent: for slow only")?;
+    alice.sees("You are not in room slow. This was not sent: for slow only")?;
     says_in(&alice, &server, "-2", "five")?;
     replies_to_join(&server, "slow", "3")?;
     alice.sees("You are in slow, too; use /room slow to talk there")?;

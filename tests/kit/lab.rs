@@ -256,7 +256,7 @@ fn a_copied_kit_grades_itself() {
     let kit = students_kit();
     write_bodies(kit.path(), |lab, stage| (lab, stage) == (1, 1));
     let mut check = lab();
-    // `cargo lab` is an alias of `cargo run`, which sets these variables.
+    // `cargo lab` is an alias for `cargo run`, and `cargo run` sets these variables.
     check.env("CARGO_PKG_NAME", "grader").env("CARGO_MANIFEST_DIR", kit.path().join("tests"));
     check.args(["check", "1.1"]).assert().success().stdout(contains("✓ 1.1"));
 }

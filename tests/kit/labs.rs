@@ -30,7 +30,8 @@ fn every_stage_has_a_number_and_hints_and_requires_only_earlier_ones() {
             for &other in stage.requires {
                 assert!(other < number, "{name}");
                 assert!(!lab.stages[other as usize - 1].is_bonus, "{name} requires a bonus stage");
-                // Only one program may be to blame: a server must not lose points because of a faulty client.
+                // A stage that tests only one program may require only stages of the same program: a server must not
+                // lose points because of a faulty client.
                 let role = lab.stages[other as usize - 1].role;
                 assert!(
                     stage.role == Role::Together || stage.role == role,
@@ -153,7 +154,7 @@ impl<'a> Visit<'a> for Steps {
         visit::visit_expr_try(self, tried);
     }
 
-    /// The calls in a closure run later, so the closure may be in the source before the first step.
+    /// The calls in a closure run later, so the source may define the closure before the first step.
     fn visit_expr_closure(&mut self, closure: &'a syn::ExprClosure) {
         let has_begun = std::mem::replace(&mut self.has_begun, true);
         visit::visit_expr_closure(self, closure);

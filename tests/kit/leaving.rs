@@ -321,8 +321,8 @@ impl Server {
         }
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         if situation == Deaf {
-            // An accepted socket inherits this buffer size. With small segments, the system also buffers less for the
-            // sender.
+            // An accepted socket inherits this buffer size. With small segments, the kernel also gives the client a
+            // smaller send buffer.
             socket.set_recv_buffer_size(4096).unwrap();
             socket.set_tcp_mss(536).unwrap();
         }
@@ -440,9 +440,9 @@ fn play(case: Case) -> Outcome {
             client.types(&vec!["x".repeat(length); lines].join("\n"));
         }
         (Joining, _) => {
-            client.types("/join elsewhere");
+            client.types("/join attic");
             client.types("for nobody else");
-            said = Some("waiting for the answer to /join elsewhere");
+            said = Some("waiting for the answer to /join attic");
         }
         (LongLine, Some(stream)) => {
             if lab != 3 {

@@ -1,6 +1,6 @@
-//! Tests the classic mistakes one by one. A program with a mistake must fail the stage that is meant for this mistake
-//! and pass every earlier stage. The report about that stage is kept as a snapshot; `cargo insta review` shows what has
-//! changed.
+//! Tests the classic mistakes one by one. A program with a mistake must fail the stage that is meant to catch this
+//! mistake and pass every earlier stage. The report about that stage is kept as a snapshot; `cargo insta review` shows
+//! what has changed.
 
 use std::collections::BTreeSet;
 use std::env;

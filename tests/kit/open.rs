@@ -74,7 +74,7 @@ fn a_lab_becomes_open_and_guided_again_and_nothing_is_lost() {
     restore(kit, &opened.get_output().stdout);
     assert_eq!(labs(kit), written);
 
-    // The student's design has a folder that the starter does not have and a file with the same path as one in the
+    // The student's design has one folder that is not in the starter, and one file whose path is also in the
     // starter.
     make_open(kit, "4");
     for (path, text) in

@@ -40,8 +40,8 @@ fn kit_with_pages() -> Option<TempDir> {
     Some(kit)
 }
 
-/// Returns a folder with a program that replaces the browser, and the path of a file. When this program is asked to
-/// open a page, it writes the page's address to the file.
+/// Returns a folder with a program that replaces the browser, and the path of the file to which this program writes the
+/// address of each page that it is asked to open.
 fn browser() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let opened = folder.path().join("opened");
@@ -117,17 +117,20 @@ fn a_page_that_does_not_exist_is_refused() {
     let Some(kit) = kit_with_pages() else { return };
     let (folder, opened) = browser();
     for (page, says) in [
-        ("socket", "there is no page socket; the pages are commands, fast, index, lab1-original, lab1, "),
+        (
+            "socket",
+            "there is no page socket; the pages are commands, fast, index, lab1-original, lab1, ",
+        ),
         ("instructors", "there is no page instructors"),
         ("print", "there is no page print"),
         ("toc", "there is no page toc"),
         ("../../README", "there is no page ../../README"),
         ("\x1b[2J", "there is no page \\x1b[2J;"),
-        ("9", "there is no lab 9; the labs are 1 to 4"),
+        ("9", "there is no lab 9; the labs are numbered 1 to 4"),
         ("2.99", "lab 2 has stages 1 to 17"),
         ("2.x", "write 2 for a lab"),
-        ("sockets#nowhere", "the page sockets has no anchor nowhere"),
-        ("sockets#\"><script>", "the page sockets has no anchor \"><script>"),
+        ("sockets#nowhere", "there is no anchor nowhere on the page sockets"),
+        ("sockets#\"><script>", "there is no anchor \"><script> on the page sockets"),
     ] {
         let mut book = lab_in(kit.path());
         book.args(["book", page]).env("PATH", path_with(folder.path()));

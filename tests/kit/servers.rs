@@ -205,8 +205,8 @@ fn names_that_look_alike_are_refused() {
     cyrillic.hears("Emil\u{435}: 👩\u{200d}🚀\n");
 }
 
-/// The number of messages that are sent while the log is not read. Their log lines must be larger, in total, than the
-/// capacity of a pipe and the log's buffer together.
+/// The number of messages that are sent while the log is not read. The total size of their log lines must
+/// exceed the combined capacity of a pipe and the log's buffer.
 const LINES: usize = 20_000;
 
 #[test]
@@ -329,7 +329,7 @@ fn heard_and_said_before_kill() -> (usize, usize) {
         left >= 0
     });
     server.connect().sends("KILL_SERVICE\n");
-    // Alice is slow, because otherwise she would read everything before the program exits.
+    // Alice must be slow; otherwise, she would read everything before the program exits.
     thread::sleep(Duration::from_millis(20));
     let heard = alice.rest().matches("MESSAGE: xxx").count();
     assert!(server.ends().success());
@@ -395,7 +395,7 @@ fn all_backlogs_together_have_a_limit() {
     while cut < deaf.len() {
         let mut line = String::new();
         assert_ne!(output.read_line(&mut line).unwrap(), 0);
-        cut += usize::from(line.contains("the total backlog of all clients is too long"));
+        cut += usize::from(line.contains("the total backlog of all clients is too large"));
         assert!(!line.contains("1 MiB behind"), "{line}");
     }
 }

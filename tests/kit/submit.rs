@@ -29,7 +29,7 @@ fn what_is_handed_in_is_what_was_tested() {
     let write = |path: &str, text: &str| files::write(&at(path), text).unwrap();
     let points = |points: &str| contains(format!(" {points} points in "));
 
-    // The kit was never built, and none of its functions has been written yet.
+    // The kit has never been built, and none of its functions has been written.
     lab_in(kit).arg("submit").assert().code(1).stdout(points("0/400"));
     let untouched = packed(kit);
     assert!(untouched.contains(&format!("{SERVER}/src/main.rs")), "{untouched:?}");

@@ -9,8 +9,8 @@ use grader::labs;
 
 use crate::export::{export_built_in, students_kit, write_bodies};
 
-/// Puts the solutions' function bodies into the starters one by one, in the order of the stages. Each stage must pass
-/// once its functions have been written, and no later stage may fail.
+/// Puts the solutions' function bodies into the starters stage by stage. At each point, all stages whose functions have
+/// been written must pass, and each later stage must pass or count as not started or blocked.
 fn walk(number: u32) {
     // Each walk builds different packages, so the walks can share a folder.
     let kit = export_built_in("target/walk");
@@ -79,7 +79,7 @@ fn breaks(kit: &Path, file: &str, find: &str, replace: &str) {
     std::fs::write(&file, text.replace(find, replace)).unwrap();
 }
 
-/// If stage 2 is wrong, the stage counts as failed, even if the program reaches stage 4, which is not written yet.
+/// A wrong stage 2 counts as failed, even if the program also calls a function of stage 4, which is not written yet.
 #[test]
 fn a_wrong_stage_that_reaches_a_later_unwritten_one_has_failed() {
     let cases = [

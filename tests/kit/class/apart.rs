@@ -133,7 +133,7 @@ fn a_command_apart_sees_no_other_process_and_ends_with_it() {
     wait_for(|| !is_running(&sleeper));
 }
 
-/// Returns whether any process's command line contains a word.
+/// Returns whether the command line of any process contains the given word.
 fn is_running(word: &str) -> bool {
     let lines = fs::read_dir("/proc").unwrap().flatten();
     let mut lines = lines.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());

@@ -45,7 +45,7 @@ const PIECES: &[&str] = &[
     "panicked at ",
     "thread '",
     "Error: \n",
-    // Wide characters, combining marks, emoji, and characters that have no width or a different writing direction.
+    // Wide characters, combining marks, emoji, zero-width characters, and characters for another writing direction.
     "漢字かな",
     "한국어",
     "e\u{301}",

@@ -134,8 +134,8 @@ fn message(rng: &mut StdRng) -> Vec<u8> {
     }
 }
 
-/// Adds events that may explain a failure: the waiting participant itself typed or sent a part of the expected bytes or
-/// of the bytes that arrived.
+/// Adds events that may explain a failure. In each of them, the waiting participant itself types or sends a part of the
+/// expected bytes or of the bytes that arrived.
 fn explain(rng: &mut StdRng, evidence: &Evidence, events: &mut Vec<Event>) {
     let Evidence { name, expected, rest, .. } = evidence;
     for _ in 0..rng.random_range(..4_u32) {

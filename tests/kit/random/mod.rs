@@ -33,7 +33,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::random::journal::Run;
 
-/// The number of journals in CI. Without optimization, these journals take a few seconds.
+/// The number of journals in CI. Without optimization, testing them takes a few seconds.
 const JOURNALS: u64 = 1500;
 
 /// The maximum length of a report in an ordinary window. The longest real reports have about a hundred lines.
@@ -225,7 +225,7 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
             }
         }
     }
-    // Reports pass all text through `visible`.
+    // All text in a report has gone through `visible`.
     let [one, other] = &run.texts.each_ref().map(|text| visible(text.as_bytes()));
     let room = rng.random_range(..100);
     let header = |rng: &mut StdRng, text: &str| rng.random_range(..=text.chars().count());
@@ -245,7 +245,10 @@ fn parts_are_made(run: &Run, lab: &Lab, columns: usize, rng: &mut StdRng) -> Res
     }
     let is_outside = |(row, at)| at > room.max(2) || row >= comparison.came.len();
     if comparison.caret.is_some_and(is_outside) {
-        return Err(format!("the caret is at {:?} of {room} columns", comparison.caret));
+        return Err(format!(
+            "the caret (^) is outside the text: row and column {:?}, width {room}",
+            comparison.caret
+        ));
     }
     let rows = rows(one, room.max(2));
     if rows.iter().any(|row| width(row) > room.max(2)) {

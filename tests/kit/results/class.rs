@@ -14,11 +14,11 @@ use grader::labs;
 use grader::report::ladder::{self, Marks, Size};
 use grader::report::svg;
 
-/// Text that a submission may try to insert wherever it controls the text.
+/// Text that a submission may try to inject into the results, for example with its name or its output.
 pub const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(1)>\"onclick=\"alert(1)' \
                            \x1b[31m\x1b]0;title\x07\0\u{9b}2J \u{202e}\u{2066}|a;=1+1;\"=2+2\"\t=3+3\r=4+4 \u{fffd}";
 
-/// Texts that spreadsheets may treat as formulas if a cell begins with them.
+/// Strings that spreadsheets may treat as formulas if a cell begins with them.
 pub const FORMULAS: [&str; 12] = [
     "=cmd|' /C calc'!A0",
     "+1+1",

@@ -1,5 +1,5 @@
-//! Tests the formats in which a class's results are written: each format can show every verdict, and a hostile class
-//! cannot break it.
+//! Tests the formats in which a class's results are written: each format can show every verdict, and submissions
+//! with hostile names or output cannot break it.
 
 mod class;
 
@@ -356,7 +356,7 @@ fn a_browser_sorts_the_table_and_has_no_complaints() {
         let Some((_, said)) = browsed(page) else { return };
         assert!(!said.contains("CONSOLE"), "{said}");
     }
-    // The policy would block the script that clicks, so the test removes the policy.
+    // The page's content security policy would block the script that clicks, so the test removes this policy.
     let index = fs::read_to_string(folder.join("index.html")).unwrap();
     let (before, after) = index.split_once("<meta http-equiv").unwrap();
     let after = after.split_once(">\n").unwrap().1;

@@ -119,7 +119,7 @@ impl Trace {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// Waits until the trace ends. Returns its exit status, the ladder, and the rest of its other output.
+    /// Waits until the trace ends. Returns its exit status, the ladder, and the rest of its output.
     fn ends(&mut self) -> (ExitStatus, Vec<String>, String) {
         // Both streams end when the process ends.
         let words: Vec<_> = iter(&self.words).collect();
@@ -127,7 +127,7 @@ impl Trace {
         (self.child.wait().unwrap(), std::mem::take(&mut self.drawn), words.join("\n"))
     }
 
-    /// Presses Ctrl-C and returns the ladder.
+    /// Ends the trace with Ctrl-C and returns the lines of the ladder diagram.
     fn stops(mut self) -> Vec<String> {
         self.signal(Signal::SIGINT);
         let (status, ladder, words) = self.ends();
@@ -183,7 +183,7 @@ fn reads(stream: &TcpStream, text: &str) {
     assert_eq!(pieces(stream, text.len()).concat(), text);
 }
 
-/// Returns a ladder's messages without times and lanes.
+/// Returns the messages in a ladder diagram, without times or lanes.
 fn texts(ladder: &[String]) -> Vec<&str> {
     let rows = ladder.iter().filter(|line| line.contains('│') || line.contains('●'));
     rows.map(|row| row.rsplit(['│', '├', '┤', '▶', '◀', '●']).next().unwrap().trim_start())

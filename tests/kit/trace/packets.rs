@@ -83,7 +83,7 @@ fn packets_contain_what_was_sent() {
     let packets = packets(&file);
     assert!(packets.is_sorted_by_key(|packet| packet.time));
     assert!(packets[0].time > 1_600_000_000_000_000, "the time since 1970");
-    // Each direction's next sequence number and bytes.
+    // For each direction: the next sequence number, and the bytes so far.
     let mut streams: BTreeMap<_, (u32, Vec<u8>)> = BTreeMap::new();
     for Packet { ends: [from, to], seq, ack, flags, data, .. } in &packets {
         let next = streams.get(&(*to, *from)).map_or(0, |(next, _)| *next);
@@ -125,7 +125,7 @@ fn tshark_has_no_complaint() {
     let (_, folder, [saved, file]) = session();
     let session = fs::read_to_string(&saved).unwrap();
     let port = session.split_once("\"port\":").unwrap().1.split_once('}').unwrap().0.to_owned();
-    // tshark may choose a protocol by the port, so try the ports of all labs.
+    // tshark may guess the protocol from the port number, so try the ports of all labs.
     for (lab, usual) in [("1", "9999"), ("2", "55555"), ("3", "9095"), ("4", "8080"), ("2", &port)]
     {
         let usual = session.replacen(&format!("\"port\":{port}"), &format!("\"port\":{usual}"), 1);

@@ -57,7 +57,7 @@ fn bytes_arrive_in_pieces() {
         if seen.last().is_some_and(|pieces| pieces == &["he", "ll", "o\n"]) {
             send(&peer, "hello\n");
             pieces(&client, 6);
-            // On a busy machine, a message may be drawn in several rows.
+            // On a busy machine, the pieces of a message may arrive so slowly that they are drawn in separate rows.
             let drawn = texts(&trace.stops()).join("╎");
             assert!(drawn.ends_with("he╎ll╎o⏎╎he╎ll╎o⏎"), "{drawn}");
             return;
@@ -217,7 +217,7 @@ fn trouble_that_makes_no_sense_is_refused() {
         (&["3", "--stop-after", "1", "--reset-after", "2"], "cannot be used with"),
         (&["3", "--glue"], "--hold"),
         (&["3", "--server", "x"], "{port}"),
-        (&["9"], "the labs are 1 to 4"),
+        (&["9"], "the labs are numbered 1 to 4"),
         (&[], "<LAB>"),
         (&["3", "--show", "x"], "cannot be used with"),
         (&["--show", "x", "--split", "1"], "cannot be used with"),

@@ -18,7 +18,7 @@ const WARM_UP: Duration = Duration::from_millis(200);
 /// The longest wait, in milliseconds, before the clock is checked again.
 const LOOK_AGAIN: u16 = 50;
 
-/// The longest wait, in milliseconds, before the sender tries again after its socket was full.
+/// When its socket is full, the sender waits at most this long, in milliseconds, before it tries again.
 const SEND_AGAIN: u16 = 1;
 
 /// The result of a measurement.

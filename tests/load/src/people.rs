@@ -268,7 +268,7 @@ impl Person {
     }
 }
 
-/// Returns whether the server has closed a client's connection, from which nothing has been read for a while.
+/// Returns whether the server has closed the connection of a client that has read nothing for a while.
 ///
 /// # Errors
 /// Returns any connection error except a connection reset.

@@ -180,8 +180,8 @@ impl Peer {
     }
 }
 
-/// Sends as many bytes as the socket accepts and returns their number. If the connection is broken, the next read
-/// reports it.
+/// Sends as many bytes as the socket accepts and returns the number of bytes sent. If the connection is broken, the
+/// next read reports it.
 fn send(mut stream: &TcpStream, bytes: &[u8]) -> usize {
     stream.write(bytes).unwrap_or(0)
 }

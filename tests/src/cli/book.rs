@@ -78,7 +78,7 @@ fn find(pages: &Path, wanted: &str) -> Result<(String, Option<String>)> {
     let page = fs::read_to_string(pages.join(format!("{name}.html")))?;
     match id {
         Some(id) if !page.contains(&format!("id=\"{}\"", escape(&id))) => {
-            bail!("the page {name} has no anchor {}", visible(id.as_bytes()))
+            bail!("there is no anchor {} on the page {name}", visible(id.as_bytes()))
         }
         id => Ok((name, id)),
     }
@@ -110,8 +110,8 @@ fn leading_to(kit: &Path, target: &str) -> Result<PathBuf> {
     Ok(page)
 }
 
-/// Builds pages from the book in the folder `docs`, with the mdBook of this kit or the one in `$PATH`. `settings` are
-/// mdBook's environment variables.
+/// Builds the pages of the book in the folder `docs`, with this kit's mdBook or, if there is none, with the mdBook in
+/// `$PATH`. `settings` are mdBook's environment variables.
 ///
 /// # Errors
 /// Returns an error if mdBook is missing or fails.
@@ -128,8 +128,8 @@ pub fn build(kit: &Path, docs: &Path, pages: &Path, settings: &[(&str, &str)]) -
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             bail!(
-                "mdBook is not installed, so the pages cannot be built; to install it, run this in the folder of \
-                 the kit:\n  {INSTALL}\nWithout it, you can read the book as text, in docs/src/."
+                "mdBook is not installed, so the pages cannot be built; to install it, run this in the kit's \
+                 folder:\n  {INSTALL}\nWithout mdBook, you can read the book as text, in docs/src/."
             )
         }
         Err(error) => Err(error).context("cannot run mdBook"),

@@ -125,7 +125,7 @@ fn make_room(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<()> {
     // Older kits had no book, and a course may have its own files in `docs/`.
     let docs = folder.join("docs");
     if docs.is_dir() && !docs.join("book.toml").is_file() {
-        bail!("{} is not the book of this kit; choose a new folder", docs.display());
+        bail!("{} does not contain the kit's book; choose a new folder", docs.display());
     }
     let mut old: Vec<_> = ["labs"].iter().chain(&FOLDERS).map(|name| folder.join(name)).collect();
     // An older kit may lack some of these files.

@@ -1,4 +1,4 @@
-//! Labs and stages on the command line: `2`, `2.5` and `2.5-`, also with the prefix `lab`.
+//! Labs and stages on the command line: `2`, `2.5`, or `2.5-`, optionally with the prefix `lab`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -31,7 +31,7 @@ impl Target {
         Self { lab, stage: Some(stage), has_rest: true }
     }
 
-    /// Returns whether the target is only the stage with this number.
+    /// Returns whether the target consists of exactly one stage, the stage with this number.
     pub fn is_one(&self, stage: u32) -> bool {
         self.stage == Some(stage) && !self.has_rest
     }
@@ -72,8 +72,8 @@ impl FromStr for Target {
         };
         let labs = labs::all();
         let found = labs.iter().find(|one| one.number == lab);
-        let found =
-            found.ok_or(format!("there is no lab {lab}; the labs are 1 to {}", labs.len()))?;
+        let found = found
+            .ok_or(format!("there is no lab {lab}; the labs are numbered 1 to {}", labs.len()))?;
         if let Some(stage) = stage {
             find(found, stage)?;
         }

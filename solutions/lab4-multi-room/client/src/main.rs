@@ -173,7 +173,7 @@ fn type_requests(terminal: &mut Terminal, sender: &Sender) -> Result<()> {
                     Ok((room_ref, join_id)) => {
                         sender.send(Request::Chat { room_ref, join_id, name: name(), message })?;
                     }
-                    Err(why) => terminal.print(&format!("{why}; not sent: {message}")),
+                    Err(why) => terminal.print(&format!("{why}. This was not sent: {message}")),
                 }
             }
             command => obey(command, terminal, sender)?,

@@ -214,8 +214,8 @@ func serve(port string, seats int) error {
 	}
 }
 
-// `lines` calls the function `use` for each typed line. It returns a function that shows a message and another that
-// restores the terminal.
+// `lines` calls the function `use` for each typed line. It returns two functions: `show` shows a message, and
+// `restore` restores the terminal.
 func lines(use func(string)) (show func(string), restore func()) {
 	keyboard := int(os.Stdin.Fd())
 	before, err := term.MakeRaw(keyboard)

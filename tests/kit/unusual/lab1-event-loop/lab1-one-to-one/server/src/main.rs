@@ -196,7 +196,7 @@ impl Server {
         }
     }
 
-    /// Changes a member. If the change returns an error, the error is sent to the member as its last message, and the
+    /// Changes a member. If `change` returns an error, the error is sent to the member as its last message, and the
     /// member is removed.
     fn update(
         &mut self,

@@ -1,4 +1,4 @@
-//! Unusual: there is no room thread. A lock protects the list of members, and each member has a channel and a writing
+//! Unusual: there is no room thread. A lock protects the list of members, and each member has a channel and a writer
 //! thread.
 
 use std::io::Write;

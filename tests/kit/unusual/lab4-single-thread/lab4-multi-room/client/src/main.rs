@@ -29,7 +29,7 @@ impl Terminal {
         let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
         let found = tcgetattr(io::stdin()).ok();
         if let Some(mut mode) = found.clone() {
-            // A dumb terminal echoes the typed text itself.
+            // On a dumb terminal, the kernel echoes the typed text; otherwise, this program shows it.
             let mut off = LocalFlags::ICANON | LocalFlags::ISIG;
             off.set(LocalFlags::ECHO, !is_dumb);
             mode.local_flags &= !off;
