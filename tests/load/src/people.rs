@@ -77,7 +77,7 @@ pub fn gather(
     let names = names.map(|name| (name, ROOM.to_owned()));
     let mut people = join(address, wire, names.collect())?;
     probe(&mut people, wire)?;
-    // At least two senders are needed, because a single sender would receive no message in a wire format without echo.
+    // At least two senders are needed, because in a wire format without echo, a single sender would receive no messages.
     let last_messages = 0..senders.max(2).min(people.len());
     let fences =
         last_messages.clone().map(|number| people[number].heard(wire).around(number, "fence"));

@@ -21,7 +21,7 @@ pub fn to_text(results: &Results, columns: usize) -> String {
     let Results { lab, rounds, processors, .. } = results;
     let rounds = of_rounds(*rounds);
     let title = format!(
-        "lab {lab}, {rounds}, {processors} processors: median (minimum to maximum) of the values; after ×, the same for their ratios to the relay's values in the same rounds"
+        "lab {lab}, {rounds}, {processors} processors: medians (minimum to maximum); × is the ratio to the relay's value in the same round"
     );
     let mut parts = vec![style(wrapped(" ", &title, columns)).bold().to_string()];
     for quantity in results.quantities.iter().filter(|one| !one.series.is_empty()) {

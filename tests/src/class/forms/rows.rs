@@ -151,7 +151,7 @@ pub fn why(submission: &Submission) -> String {
     text(error.unwrap_or("The grader or its machine failed. Grade the submission again."))
 }
 
-/// Returns the line that every system shows above the tests.
+/// Returns the line that every grading platform shows above the tests.
 pub fn summary(submission: &Submission) -> String {
     let (won, all) = submission.bonus();
     let points = submission.points.map_or("not graded".to_owned(), |points| {
