@@ -98,7 +98,7 @@ fn show_messages(messages: &mut Messages, screen: &Screen) -> io::Result<()> {
 ///
 /// Stage 11 extends this function: a user can leave at any time, even while the server is silent, with `/quit`,
 /// Ctrl-D, or Ctrl-C (for these keys, [`Terminal::read_line`] returns `None`). The server sees only the end of the
-/// stream, without any last words; the program exits with status 0 ([`Terminal::leave`]).
+/// stream, without a final message before it; the program exits with status 0 ([`Terminal::leave`]).
 ///
 /// Stage 14 tests this function together with the server: people leave with `/quit`, Ctrl-D, and Ctrl-C.
 fn type_messages(

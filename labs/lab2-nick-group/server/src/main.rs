@@ -43,7 +43,7 @@ enum Event {
     Join(u64, Member, mpsc::Sender<bool>),
     /// One or more consecutive messages from one client.
     Said(u64, Vec<String>),
-    /// The member has left, and the room sends it these last words.
+    /// The member has left, and the room sends it this final message.
     Left(u64, String),
 }
 
@@ -131,8 +131,8 @@ fn ask_nickname(
 /// Stage 5: send every incoming message to the room.
 ///
 /// The room gets each of the client's messages as an [`Event::Said`]: once, in order, and immediately. The function
-/// returns when the client has closed the connection, or it returns the error that ended the connection. Either way,
-/// [`talk`] tells the room that the member has left.
+/// returns `Ok(())` when the client has closed the connection; otherwise, it returns the error that ended the
+/// connection. Either way, [`talk`] tells the room that the member has left.
 ///
 /// Stage 12 tests this function: a message may arrive in pieces, and several may arrive together. An original client's
 /// message ends with the last byte that one `read` returns. A message that is too long is an error.
@@ -142,7 +142,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
     todo!("stage 5: send every incoming message to the room")
 }
 
-/// Stage 4: run one round of the room.
+/// Stage 4: process one round of events.
 ///
 /// `events` come from all connections' threads. During the round, only this function uses `members`, and no other
 /// thread sends to a member. These rules apply to a round:
@@ -155,7 +155,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// - [`Event::Join`] asks whether the newcomer can [`join`]. The newcomer's thread waits for the answer, so the thread
 ///   must always get an answer. If the newcomer's thread is no longer waiting, the round continues.
 ///
-/// Until stages 5 and 7, a round may ignore all other events.
+/// A round may ignore [`Event::Said`] until stage 5 and [`Event::Left`] until stage 7.
 ///
 /// Stage 5 extends this function: for each message in an [`Event::Said`], all members get a [`line()`], in order.
 /// Messages from a connection that is not a member are dropped.
@@ -163,7 +163,7 @@ fn receive_messages(id: u64, messages: &mut Messages, room: &Room<Event>) -> Res
 /// Stage 7 extends this function: after [`Event::Left`], the connection is no longer a member ([`leave`]), and by
 /// the end of the round, the remaining members have been notified.
 fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Event>) {
-    todo!("stage 4: run one round of the room")
+    todo!("stage 4: process one round of events")
 }
 
 /// Stage 4: push the same lines to all members.
@@ -176,14 +176,14 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
     todo!("stage 4: push the same lines to all members")
 }
 
-/// Stage 4: let a newcomer join and tell all members.
+/// Stage 4: let a newcomer join, and announce the newcomer to all members.
 ///
 /// Returns whether the newcomer has joined. A newcomer that has joined is in `members`, under its `id`. All members,
 /// including the newcomer, get `alice joined!`; after that, only the newcomer gets `Connected to server!`. Each line
 /// ends with a newline.
 ///
 /// Stage 8 extends this function: a nickname is refused if it is empty, is longer than [`MAX_NICKNAME`] characters,
-/// contains a control character, `:`, or an invisible character ([`has_invisible`]), or already belongs to a member.
+/// contains a control character, a `:`, or an invisible character ([`has_invisible`]), or already belongs to a member.
 /// `alice` and `Alice` are the same nickname, and so are any two nicknames for which [`same_name`] returns the same
 /// value. The refused newcomer gets `Nickname refused: `, a reason, and a newline; then its connection is closed. No
 /// member is notified.
@@ -193,7 +193,7 @@ fn broadcast(members: &mut BTreeMap<u64, Member>, lines: String) {
 /// Stage 15 tests this function: a refused nickname may contain characters that would control the server's terminal. If
 /// you print such a nickname, use [`log()`], which sanitizes these characters.
 fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> bool {
-    todo!("stage 4: let a newcomer join and tell all members")
+    todo!("stage 4: let a newcomer join, and announce the newcomer to all …")
 }
 
 /// Stage 5: create the line that all members, including the speaker, get.

@@ -25,14 +25,14 @@ pub enum Reply {
         server: SocketAddr,
         /// The reference that identifies the room from now on.
         room_ref: String,
-        /// The client's id.
+        /// The client's ID.
         join_id: String,
     },
     /// The client is no longer in the room.
     Left {
         /// The room's reference.
         room_ref: String,
-        /// The id from the request, unchanged.
+        /// The ID from the request, unchanged.
         join_id: String,
     },
     /// A member of the room said something.
@@ -74,7 +74,7 @@ fn address(ip: &str, port: &str) -> SocketAddr {
     SocketAddr::new(ip, port.trim_end().parse().unwrap_or_default())
 }
 
-/// Writes a [`Reply::Chat`], without copying its parts. A server writes far more chat messages than other replies.
+/// Writes a [`Reply::Chat`], without copying its parts. Most messages that a server writes are chat messages.
 ///
 /// # Errors
 /// Returns an error if writing to `out` fails.

@@ -24,18 +24,18 @@ pub enum Request {
     Leave {
         /// The room's reference.
         room_ref: String,
-        /// The id that the client gave; the reply repeats this id.
+        /// The ID that the client gave; the reply repeats this ID.
         join_id: String,
-        /// The name that the client gave. The connection determines which client leaves.
+        /// The name that the client gave. The server identifies the client by its connection, not by this name.
         name: String,
     },
     /// The client says something in a room.
     Chat {
         /// The room's reference.
         room_ref: String,
-        /// The id that the client gave.
+        /// The ID that the client gave.
         join_id: String,
-        /// The name that the client gave. The connection determines which client speaks.
+        /// The name that the client gave. The server identifies the client by its connection, not by this name.
         name: String,
         /// The text, which has one or more lines.
         message: String,

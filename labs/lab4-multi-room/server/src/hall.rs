@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use common::{Bytes, Outbox};
 use protocol::{Complaint, Reply, write_chat};
 
-/// The maximum number of rooms that one client may be in. Without a limit, one client could fill the memory with rooms.
+/// The maximum number of rooms that one client may be in. Without a limit, one client could fill the server's memory
+/// with rooms.
 const MAX_ROOMS: usize = 100;
 
 /// Stores each client under the number of its connection, which is its `JOIN_ID`, and each room under its

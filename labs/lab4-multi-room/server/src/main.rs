@@ -114,7 +114,7 @@ fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<
     }
 }
 
-/// Runs one round of the hall: processes one event after another and then flushes each outbox once.
+/// Processes one round of events, one after another, and then flushes each outbox once.
 fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anywhere: bool) {
     for event in events {
         match event {
@@ -127,8 +127,8 @@ fn run_hall(hall: &mut Hall, events: impl Iterator<Item = Event>, kill_from_anyw
     hall.flush();
 }
 
-/// Handles one request. The request also says who the client claims to be, but the connection determines who the client
-/// is.
+/// Handles one request. The request also says who the client claims to be, but the server identifies the client by its
+/// connection.
 fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) {
     if !matches!(request, Request::Chat { .. }) {
         // Earlier messages go only to the room's current members, not to a newcomer.
@@ -144,12 +144,12 @@ fn answer(hall: &mut Hall, id: i64, request: Request, kill_from_anywhere: bool) 
     }
 }
 
-/// Stage 1: reply to a greeting with its line and the server's address.
+/// Stage 1: reply to a greeting by repeating its line and adding the server's address.
 ///
 /// The reply contains the address at which this client sees the server ([`Client::server`]). The reply is a
 /// [`Reply::Helo`], which [`Hall::tell`] sends. If the client has left in the meantime, there is no reply.
 fn greet(hall: &mut Hall, id: i64, line: String) {
-    todo!("stage 1: reply to a greeting with its line and the server's address")
+    todo!("stage 1: reply to a greeting by repeating its line and adding the …")
 }
 
 /// Stage 9: exit when a client on this computer requests it.

@@ -160,13 +160,13 @@ fn run_room(members: &mut BTreeMap<u64, Member>, events: impl Iterator<Item = Ev
     }
 }
 
-/// Stage 2: send a new member the [`WELCOME`].
+/// Stage 2: send [`WELCOME`] to a new member.
 ///
 /// The welcome is the first line that the member receives. This function pushes the line into the member's [`Outbox`],
 /// and the room sends the outbox's contents. The whole room waits for this function, so the function must not wait for
 /// the member.
 fn welcome(member: &mut Member) {
-    todo!("stage 2: send a new member the WELCOME")
+    todo!("stage 2: send WELCOME to a new member")
 }
 
 /// Stage 4: pass messages on to every member except the speaker.
@@ -190,10 +190,10 @@ fn relay(members: &mut BTreeMap<u64, Member>, speaker: u64, messages: &[String])
 /// Stage 2: send as many bytes as the socket accepts now.
 ///
 /// Everything that the server sends to a member goes through this function: the member's [`Outbox`] calls it with the
-/// next bytes. The function returns how many of these bytes, counted from the first one, the socket has accepted. If
-/// the client reads slowly, the socket may have accepted only some of the bytes, or none of them. The outbox keeps the
-/// rest and sends it later. An error means that the connection is lost, so the client is disconnected. A socket that
-/// accepts nothing right now is not an error.
+/// next bytes. The function returns how many of these bytes the socket has accepted, starting from the first. If the
+/// client reads slowly, the socket may have accepted only some of the bytes, or none of them. The outbox keeps the rest
+/// and sends it later. An error means that the connection is lost, so the client is disconnected. A socket that accepts
+/// nothing right now is not an error.
 ///
 /// This function never waits for the client; otherwise, the whole room would have to wait as well. [`send_now`] is a
 /// `write` that does not wait.

@@ -93,8 +93,8 @@ fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {
 ///
 /// Stage 7 extends this function: a user leaves by typing `!DISCONNECT` or by pressing Ctrl-D or Ctrl-C (for these
 /// keys, [`Terminal::read_line`] returns `None`). No matter how the user leaves, the server gets
-/// `[ann] : !DISCONNECT` as the last frame, exactly once. [`Terminal::leave`] sends the last words, and the program
-/// exits with status 0.
+/// `[ann] : !DISCONNECT` as the last frame, exactly once. [`Terminal::leave`] sends this frame, and the program exits
+/// with status 0.
 ///
 /// Stage 12 tests this function together with the server: people leave with `!DISCONNECT`, Ctrl-D, and Ctrl-C.
 fn type_messages(terminal: &mut Terminal, stream: &TcpStream, name: &str) -> Result<()> {

@@ -180,7 +180,7 @@ impl Rooms {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
-    /// Returns whether this is the current room, where text is sent.
+    /// Returns whether this is the current room, that is, the room to which typed text is sent.
     pub fn is_current(&self, room_ref: &str) -> bool {
         self.state().joined.last().is_some_and(|current| current == room_ref)
     }

@@ -72,7 +72,11 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message(complaint) => formatter.write_str(&complaint.description),
-            Self::TooLong => write!(formatter, "a line or a text over {} KiB", MAX_LINE / 1024),
+            Self::TooLong => write!(
+                formatter,
+                "a line or a message's text is longer than {} KiB",
+                MAX_LINE / 1024
+            ),
             Self::Connection(error) => error.fmt(formatter),
         }
     }

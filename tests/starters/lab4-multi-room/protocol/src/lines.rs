@@ -58,8 +58,8 @@ impl<R: BufRead> Lines<R> {
     /// line.
     ///
     /// Stage 7 extends this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function returns
-    /// this error before the line has ended, because the line might never end and must not fill the memory. A complete
-    /// line must also pass the check in `short_enough`.
+    /// this error before the line has ended, because the line might never end and must not fill the program's memory. A
+    /// complete line must also pass the check in `short_enough`.
     ///
     /// Stage 8 extends this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8 become
     /// U+FFFD and do not end the connection.
@@ -106,8 +106,8 @@ impl<R: BufRead> Lines<R> {
 
     /// Stage 3: return the text that begins with the field `name`.
     ///
-    /// A blank line ends the text and is not part of it. No other line ends the text, even if that line looks like a
-    /// message. In the text, `\n` separates the lines.
+    /// A blank line ends the text and is not part of it. No other line ends the text, not even a line that looks
+    /// like the beginning of a message. In the text, `\n` separates the lines.
     ///
     /// Stage 7 extends this function: text of more than `limit` bytes is [`Problem::TooLong`], no matter how short
     /// its lines are and even if its end has not arrived.
