@@ -252,7 +252,7 @@ fn an_unread_log_holds_up_no_client_and_says_how_much_is_missing() {
                 missing += count.trim_start_matches('(').parse::<usize>().unwrap();
             }
         }
-        assert!(missing > 0, "lab {lab}: this test needs more lines");
+        assert!(missing > 0, "lab {lab}: the log has dropped no line, so this test must log more");
         assert_eq!(printed + missing, LINES, "lab {lab}");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::report::text::{cut, folded, width};
 
-/// If a screen contains nothing similar to the expected text, this text is shown instead of what is on the screen.
+/// Words that replace the screen's text if the screen contains nothing similar to the expected text.
 const OTHER_LINES: &str = "other lines, which are on the screen below";
 
 /// If the text is too long for its line, this many characters before the difference are shown.

@@ -34,7 +34,8 @@ pub struct Line {
     sees: &'static str,
 }
 
-/// Returns a line that `who` types. Afterward, `sees` must appear on `then`'s screen.
+/// Returns a line that the person `who` types. Afterward, the text `sees` must appear on the screen of the person
+/// `then`.
 pub const fn line(who: usize, types: &'static str, then: usize, sees: &'static str) -> Line {
     Line { who, types, then, sees }
 }
