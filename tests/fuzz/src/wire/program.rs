@@ -270,16 +270,21 @@ fn is_quiet(terminal: &OwnedFd) -> nix::Result<()> {
 
 /// Returns a description of what is wrong with the printed lines, if anything.
 fn wrong(lines: &[u8], screen: Screen) -> Option<String> {
-    let Ok(text) = str::from_utf8(lines) else {
-        return Some(format!(
-            "it printed bytes that are not UTF-8: {}",
-            short(&String::from_utf8_lossy(lines))
-        ));
+    let text = match str::from_utf8(lines) {
+        Ok(text) => text,
+        // A program that is stopped while it prints may end its output within a character.
+        Err(error) if error.error_len().is_none() => {
+            str::from_utf8(&lines[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => {
+            let lines = String::from_utf8_lossy(lines);
+            return Some(format!("it printed bytes that are not UTF-8: {}", short(&lines)));
+        }
     };
     if let Some(at) = text.find("panicked at") {
         return Some(format!("it panicked: {}", short(&text[at..])));
     }
-    let pieces = Cutter::default().cut(lines);
+    let pieces = Cutter::default().cut(text.as_bytes());
     let wrong = pieces.into_iter().find(|piece| match piece {
         Piece::Text(text) => text.contains(steers),
         Piece::Control(control) => {
