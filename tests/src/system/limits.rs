@@ -24,8 +24,8 @@ pub(super) fn prepare_child(
 ) -> io::Result<()> {
     let mut mode = tcgetattr(io::stdin())?;
     // rexpect has turned echo off, but a line editor shows the typed text only if echo is on. On a dumb terminal, echo
-    // stays off, because half-typed lines would otherwise be mixed with received text. On such a terminal, pressing
-    // Enter still begins a new line, for example after a question.
+    // stays off, because half-typed lines would otherwise be mixed with received text. Even while echo is off,
+    // pressing Enter begins a new line (ECHONL), for example after a question.
     mode.local_flags |= if echoes { LocalFlags::ECHO } else { LocalFlags::ECHONL };
     tcsetattr(io::stdin(), SetArg::TCSANOW, &mode)?;
     set_size(io::stdin().as_fd(), columns, ROWS)?;

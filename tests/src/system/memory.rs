@@ -180,8 +180,8 @@ impl Table {
         } else if all.iter().map(resident).sum::<u64>() <= bounds.memory {
             None
         } else {
-            // Processes can share pages of memory, for example after fork(2). How much they share is determined only if
-            // it matters, because determining it takes more time.
+            // Processes can share pages of memory, for example after fork(2). The amount of shared memory is determined
+            // only if the memory limit might be exceeded, because determining it takes more time.
             let own = |pid: &i32| proportional(*pid, resident(pid));
             (all.iter().map(own).sum::<u64>() > bounds.memory).then_some(Excess::Memory)
         }
@@ -189,7 +189,8 @@ impl Table {
 }
 
 /// Returns how much memory a process uses, including its proportional share of shared pages; see `proc_pid_smaps(5)`.
-/// Returns `resident` if the system does not report this share, and 0 if the process has exited in the meantime.
+/// Returns `resident` if the system does not report the process's share of the shared pages, and 0 if the process has
+/// exited in the meantime.
 fn proportional(pid: i32, resident: u64) -> u64 {
     let text = match fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) {
         Ok(text) => text,

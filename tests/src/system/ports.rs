@@ -39,14 +39,14 @@ pub fn is_listening(port: u16) -> bool {
     }
 }
 
-/// Returns whether a program is listening on the port at every address of this computer. Only Linux provides this
-/// information.
+/// Returns whether a program is listening on the port at every address of this computer. On systems other than Linux,
+/// always returns `false`.
 pub fn is_open_to_all(port: u16) -> bool {
     listeners(port).iter().any(|(address, _)| address.chars().all(|digit| digit == '0'))
 }
 
 /// Returns whether one of these programs is listening on the port. Another program may have started to use the port
-/// since it was found to be unused. Only Linux provides this information.
+/// since it was found to be unused. On systems other than Linux, always returns `false`.
 pub fn is_listener(port: u16, programs: &[Pid]) -> bool {
     let sockets: Vec<_> =
         listeners(port).into_iter().map(|(_, number)| format!("socket:[{number}]")).collect();
@@ -57,8 +57,8 @@ pub fn is_listener(port: u16, programs: &[Pid]) -> bool {
     !sockets.is_empty() && files.flatten().flatten().any(|file| is_one(file.path()))
 }
 
-/// For each listener on the port, returns its address, as hexadecimal digits, and its socket's inode number. Only Linux
-/// provides this information; see [`TABLES`].
+/// For each listener on the port, returns its address, as hexadecimal digits, and its socket's inode number. On systems
+/// other than Linux, which do not have the files in [`TABLES`], returns an empty list.
 fn listeners(port: u16) -> Vec<(String, String)> {
     // `  0: 0100007F:270F 00000000:0000 0A …`: the local and the remote address, and the state 0A, LISTEN. The last of
     // the next six fields is the socket's inode number (see proc_net_tcp in the kernel's documentation).

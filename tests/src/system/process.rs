@@ -48,7 +48,7 @@ pub struct Ended {
     /// What the process was doing when the script found something wrong or when the grader killed the process.
     pub activity: Activity,
     /// The limit that the process exceeded, and how long it had been running when the grader decided to kill it. `None`
-    /// if the grader did not kill it for this reason before the stage ended.
+    /// if, by the end of the stage, the grader had not decided to kill the process for exceeding a limit.
     pub excess: Option<(Excess, Duration)>,
 }
 
@@ -71,7 +71,8 @@ pub struct Activity {
 }
 
 impl Ended {
-    /// Returns the process's state at a given time. A process that exited after that time counts as still running.
+    /// Returns the process's state at a given time. If the process exited only after `time`, the returned `status` is
+    /// `None`, because the process was still running at `time`.
     #[must_use]
     pub fn as_of(self, started: Instant, time: Instant) -> Self {
         let was_running = started + self.after > time;

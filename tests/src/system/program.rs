@@ -120,8 +120,8 @@ pub struct Program {
     has_no_editor: AtomicBool,
     /// The program's output on the terminal.
     pub output: Arc<Inbox<Screen>>,
-    // The terminal and the folder are dropped last, after the process has exited. By then, dropping the terminal only
-    // closes it, and no process writes to the folder.
+    // The terminal and the folder are dropped last. After the process has exited, dropping the terminal only closes the
+    // terminal, and no process writes to the folder.
     _terminal: PtyProcess,
     _folder: Option<Folder>,
     _proc: Option<File>,
@@ -238,9 +238,10 @@ impl Program {
     }
 
     /// Waits until the program is idle and the terminal's echo is off. A line editor turns the echo off while it reads
-    /// a line, and echoes the typed keys itself. Keys pressed earlier could be lost or shown twice, because some
-    /// editors briefly release the terminal whenever they show a message. This function does not wait long, because a
-    /// program need not have a line editor. With `TERM=dumb`, few programs use a line editor.
+    /// a line, and echoes the typed keys itself. Keys pressed while the echo is on could be lost or shown twice,
+    /// because some editors briefly release the terminal whenever they show a message. A program without a line editor
+    /// never turns the echo off, so this function waits only for a limited time. With `TERM=dumb`, few programs use a
+    /// line editor.
     pub fn wait_for_editor(&self) {
         let begin = Instant::now();
         let mut patience = Patience::new(&self.process);
@@ -275,8 +276,8 @@ impl Program {
     }
 
     /// Begins a new line just before Enter is pressed, unless the terminal or the program does so. A terminal that
-    /// passes on only complete lines begins a new line itself. A program that reads single keys also begins a new line,
-    /// unless it assumes that a terminal with `TERM=dumb` shows everything that is typed.
+    /// passes on only complete lines begins a new line itself. A program that reads single keys begins a new line when
+    /// it reads Enter, unless it assumes that a terminal with `TERM=dumb` shows everything that is typed.
     pub fn begin_line(&self) {
         let may_miss = self.is_dumb && !self.reads_lines();
         if may_miss && self.output.look(|screen| screen.is_plain()) {

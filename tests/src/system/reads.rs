@@ -78,7 +78,8 @@ pub fn distrust(folder: &Path) {
 
 fn is_distrusted(path: &Path) -> bool {
     let distrusted = DISTRUSTED.lock().unwrap_or_else(PoisonError::into_inner);
-    // The file itself may be a link to another folder, and so may the folders in its path.
+    // The path is not resolved as a whole, because the file and the folders in the path may be symbolic links that lead
+    // out of the submission's folder.
     let absolute = path::absolute(path).unwrap_or_else(|_| path.to_owned());
     distrusted.as_ref().is_some_and(|folder| {
         absolute.ancestors().any(|above| {

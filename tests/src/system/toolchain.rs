@@ -10,7 +10,8 @@ use std::process::Command;
 use crate::system::confinement::Access;
 use crate::system::reads;
 
-/// The parts of cargo's home folder that a build reads. The other parts contain, for example, credentials.
+/// The parts of cargo's home folder that a build reads. Other files in cargo's home folder contain, for example,
+/// credentials.
 const CARGO_HOME: [&str; 5] = ["bin", "registry", "git", "config", "config.toml"];
 
 /// The files that cargo and rustup search for in a folder and in all folders above it.

@@ -22,10 +22,11 @@ const MOST_BYTES: usize = 64 * 1024 + 1024;
 /// An incomplete message is shown once it has more pieces than this.
 const MOST_PIECES: usize = 4096;
 
-/// The maximum number of marks that are stored for a message.
+/// For each message, at most this many positions at which pieces begin are stored.
 const MOST_CUTS: usize = 40;
 
-/// If this many consecutive pieces are single spaces, no marks are shown.
+/// If a new piece begins after each of this many consecutive spaces, the message is shown without marks between its
+/// pieces.
 const PADDING: usize = 4;
 
 /// A message is shown in full only if it has at most this many bytes.
@@ -105,8 +106,8 @@ impl Pending {
     /// Returns the undrawn part of the incomplete message, so that it can be drawn.
     pub fn take(&mut self) -> Option<Label> {
         let mut label = self.begun.take()?;
-        // In wire formats 1 and 2, no mark is added: the missing ⏎ shows that a line is incomplete. However, a few
-        // words are complete without ⏎.
+        // In wire formats 1 and 2, no … is added: the missing ⏎ shows that a line is incomplete. However, a few words
+        // are complete without ⏎.
         if self.lab > 2 {
             label.has_rest = true;
             self.drawn.extend_from_slice(&label.bytes);

@@ -1,5 +1,5 @@
-//! A ladder diagram that is drawn while a session runs. It has one lane for the server and one for each client, and
-//! arrows between the lanes show their messages.
+//! A ladder diagram that is drawn while a session runs. It has one lane (a vertical line) for the server and one for
+//! each client, and arrows between the lanes show their messages.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,8 @@ struct Client {
 /// One row.
 struct Row<'a> {
     at: u64,
-    /// The lanes where the arrow begins and ends. If they are the same, a dot is drawn instead of an arrow.
+    /// The lanes where the arrow begins and ends. If an arrow would begin and end at the same vertical line, a dot is
+    /// drawn instead.
     lanes: (usize, usize),
     text: &'a str,
     style: Style,
@@ -174,7 +175,7 @@ impl Ladder {
         match self.lanes.iter_mut().find(|lane| lane.is_none()) {
             Some(free) => *free = Some(number),
             None if has_room => self.lanes.push(Some(number)),
-            // All clients that do not have their own lane share one.
+            // All clients without their own lane (a vertical line in the diagram) share the rightmost lane.
             None => {}
         }
         self.is_changed = true;
@@ -224,7 +225,8 @@ impl Ladder {
         self.row(&Row { at: label.at, lanes, text: &text, style: Style::new(), dash: '─' })
     }
 
-    /// Returns the text to put before a client's messages: its name if it has no lane of its own, or nothing.
+    /// Returns the text to put before a client's messages: the client's name if the client has no lane (vertical line)
+    /// of its own, or nothing.
     fn front(&self, number: u32) -> String {
         if self.lane(number) > self.lanes.len() { self.name(number) + ": " } else { String::new() }
     }
@@ -233,8 +235,8 @@ impl Ladder {
         self.clients.get(&number).map(|client| client.name.clone()).unwrap_or_default()
     }
 
-    /// Returns the lines for a row. They begin with the names of the lanes if the names have changed or scrolled off
-    /// the screen.
+    /// Returns the lines to print for a row. The first of these lines shows the names of the server and the clients if
+    /// the names have changed or scrolled off the screen.
     fn row(&mut self, row: &Row) -> Vec<String> {
         let mut lines = Vec::new();
         let (count, lane_width) = self.layout();

@@ -1,5 +1,6 @@
 //! A packet capture (pcap) of a session, for Wireshark and tshark. The relay does not see packets, so the packets in
-//! the capture are made up. They look as if each client ran on its own computer and each piece were one segment.
+//! the capture are made up. The made-up packets look as if each client ran on its own computer and each piece that the
+//! relay passed on were one TCP segment, or several segments if the piece is long.
 
 use std::collections::BTreeMap;
 use std::fs::File;
