@@ -1,4 +1,4 @@
-//! Tests open labs, in which the student designs the programs without the starter's functions.
+//! Tests for open labs: labs in which the student designs the programs without the starter's functions.
 
 use std::collections::BTreeMap;
 use std::fs;

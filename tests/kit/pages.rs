@@ -206,7 +206,8 @@ fn the_same_mdbook_is_installed_everywhere() {
     assert!(ci.contains(INSTALL), "{INSTALL}");
 }
 
-/// Returns the links in a page or a style sheet. Only a link that a reader can follow may lead to another site.
+/// Returns the links in a page or a style sheet and whether each link may lead to another site. Only a link that a
+/// reader clicks may do so; images, scripts, styles, and fonts must be local files.
 fn links(path: &Path, text: &str) -> Vec<(String, bool)> {
     let until = |rest: &str, end: &[char]| rest.split(end).next().unwrap().to_owned();
     if path.extension().is_some_and(|extension| extension == "css") {

@@ -50,7 +50,8 @@ fn an_autograder_for_gradescope_has_its_scripts_at_the_top() {
     }
     assert_eq!(texts["kit/options"].0, "--jobs 1 --lab 2 --lab 4\n");
     assert_eq!(texts["kit/grading.toml"].0, "weights = { 2 = 3 }\n");
-    // The script `prepare` builds the finished programs from the solutions. Grading needs them for the control run.
+    // The script `prepare` builds the finished programs from the solutions. Grading needs these finished programs for
+    // the control run, which shows whether the machine is at fault.
     assert!(texts.contains_key("kit/solutions/lab2-nick-group/server/src/main.rs"));
     assert!(!texts.keys().any(|name| name.starts_with("kit/tests/kit/")));
 }

@@ -279,7 +279,7 @@ fn a_full_disk_holds_up_no_client() {
 }
 
 /// The server waits for its clients for at most 0.4 s. A client on a busy machine might not read everything in this
-/// time, so the test makes several attempts. A server that does not wait fails on every attempt.
+/// time, so the test makes several attempts. A server that exits without waiting for its clients fails every attempt.
 #[test]
 fn messages_before_kill_service_are_still_sent_even_from_a_backlog() {
     let mut attempts = Vec::new();
@@ -305,8 +305,8 @@ fn heard_and_said_before_kill() -> (usize, usize) {
             bob.skips_to("xxx\n");
         }
     };
-    // Find out how much the system buffers for a peer that does not read. After that amount plus 1 MiB, the client
-    // `deaf` is disconnected.
+    // Find out how much the system buffers for a peer that does not read. The server disconnects the client `deaf` when
+    // the messages for `deaf` exceed the system's buffers by 1 MiB.
     let deaf = server.joins(4, "deaf");
     let mut output = server.output.take().unwrap();
     let logged = thread::spawn(move || {

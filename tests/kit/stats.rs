@@ -317,7 +317,7 @@ fn the_numbers_fit_into_a_narrow_window() {
     }
 }
 
-/// Only these files write to the log. `cargo lab grade` uses none of them.
+/// Only the two files listed in this test write to the log. `cargo lab grade` uses neither file.
 #[test]
 fn the_log_has_one_writer() {
     let source = root().join("tests/src");

@@ -12,7 +12,7 @@ use crate::export::{export_built_in, students_kit, write_bodies};
 /// Puts the solutions' function bodies into the starters stage by stage. At each point, all stages whose functions have
 /// been written must pass, and each later stage must pass or count as not started or blocked.
 fn walk(number: u32) {
-    // Each walk builds different packages, so the walks can share a folder.
+    // Each call of this function builds the packages of a different lab, so all calls can share one build folder.
     let kit = export_built_in("target/walk");
     let lab = lab_of(number);
     let last = lab.stages.iter().map(|stage| stage.number).max().unwrap();

@@ -90,7 +90,8 @@ impl Run {
             name: "bob".into(),
             expected: expected.clone(),
             before: most.clone(),
-            // With one more byte, the grader would not look for near misses.
+            // If this text were one byte longer, it would be too long for the grader to check whether it is almost
+            // right.
             rest: most[..MAX_BYTES - 1].to_vec(),
             is_screen,
         };
@@ -134,8 +135,8 @@ fn message(rng: &mut StdRng) -> Vec<u8> {
     }
 }
 
-/// Adds events that may explain a failure. In each of them, the waiting participant itself types or sends a part of the
-/// expected bytes or of the bytes that arrived.
+/// Adds events that may explain a failure. In each of these events, the participant that waited for bytes types or
+/// sends either a part of the expected bytes or a part of the bytes that arrived.
 fn explain(rng: &mut StdRng, evidence: &Evidence, events: &mut Vec<Event>) {
     let Evidence { name, expected, rest, .. } = evidence;
     for _ in 0..rng.random_range(..4_u32) {

@@ -33,7 +33,8 @@ use rand::{RngExt, SeedableRng};
 
 use crate::random::journal::Run;
 
-/// The number of journals in CI. Without optimization, testing them takes a few seconds.
+/// The number of randomly generated journals that CI tests. Without optimization, testing this many journals takes a
+/// few seconds.
 const JOURNALS: u64 = 1500;
 
 /// The maximum length of a report in an ordinary window. The longest real reports have about a hundred lines.

@@ -49,8 +49,8 @@ fn schema() -> Value {
     serde_json::from_str(&schema).unwrap()
 }
 
-/// Forbids fields that the schema does not describe. Programs that read the record must allow such fields, but this kit
-/// does not write any.
+/// Makes the schema forbid additional fields. Programs that read a record of a graded class must allow fields that the
+/// schema does not describe, but this kit does not write any.
 fn strict(schema: &mut Value) {
     match schema {
         Value::Object(object) => {

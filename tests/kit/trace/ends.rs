@@ -55,7 +55,7 @@ fn there_are_only_so_many_connections() {
     let kind = (&refused).read(&mut [0]).map_err(|error| error.kind());
     assert_eq!(kind, Err(ErrorKind::ConnectionReset));
     trace.draws("✗ there are already 100 connections");
-    // All connections work, even those that share the last lane.
+    // All connections work, even those of the clients that share the last lane (column) of the ladder diagram.
     for (number, (client, peer)) in open.iter().enumerate() {
         send(client, format!("{number}\n"));
         reads(peer, &format!("{number}\n"));

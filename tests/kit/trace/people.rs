@@ -48,8 +48,9 @@ fn the_finished_programs_survive_single_bytes() {
         let seats = if lab == 1 { " --seats 3" } else { "" };
         let server = format!("{} {{port}}{seats}", server.display());
         let mut arguments = vec!["--server", &server, "--split", "1"];
-        // In lab 2, `NICK` and the nickname do not end with a newline. If a busy machine paused between two of their
-        // bytes, the receiver would take the first part for the whole message, so they are not split.
+        // In lab 2, `NICK` and the nickname do not end with a newline. If a busy machine paused within one of
+        // these two messages, the receiver would take its first part for the whole message, so the test does not split
+        // `NICK` and the nickname.
         if lab == 2 {
             arguments.extend(NAMES.iter().flat_map(|name| ["--only", name]));
         }

@@ -248,7 +248,7 @@ impl Person {
         Ok(())
     }
 
-    /// Discards everything that has arrived. Returns whether anything had arrived.
+    /// Discards everything that has arrived. Returns whether this call read any bytes from the connection.
     ///
     /// # Errors
     /// Returns an error if the server has closed the connection.

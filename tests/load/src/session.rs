@@ -59,8 +59,8 @@ pub struct Session {
     unsent: Vec<Vec<u8>>,
     events: Vec<EpollEvent>,
     bytes: Vec<u8>,
-    /// The number of deliveries at the end of the last turn, and the time at which a turn last ended with more
-    /// deliveries than before or with no messages in flight.
+    /// The number of deliveries at the end of the last call of [`Session::turn`], and the time at which such a call
+    /// last ended with more deliveries than before or with no messages in flight.
     progress: (u64, Instant),
     stopped: Option<Instant>,
 }
@@ -119,7 +119,8 @@ impl Session {
         Ok(())
     }
 
-    /// Queues a sender's next message, unless too many of its messages are in flight. Returns whether it was queued.
+    /// Queues a sender's next message, unless too many of its messages are in flight. Returns whether the message was
+    /// queued.
     pub fn say(&mut self, sender: usize) -> bool {
         self.ledger.say(sender, &mut self.unsent[sender])
     }

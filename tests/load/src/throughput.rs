@@ -24,7 +24,7 @@ const LOOK_AGAIN: u16 = 50;
 const SEND_AGAIN: u16 = 1;
 
 /// The number of bytes that must be sent to each client that is not reading. The system's buffers hold about 4 MB.
-/// Until they are full, a server cannot detect that a client is not reading.
+/// Until these buffers are full, a server cannot detect that a client is not reading.
 const SENT_TO_THE_DEAF: u64 = 8 * 1024 * 1024;
 
 /// The maximum duration of a measurement that waits for [`SENT_TO_THE_DEAF`].

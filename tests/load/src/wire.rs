@@ -84,7 +84,8 @@ impl Joined {
 }
 
 impl Wire {
-    /// Returns the relay's format, with messages of the same length as in this format.
+    /// Returns the wire format that the relay uses instead of `self`. In both formats, the messages that clients
+    /// receive have the same length.
     #[must_use]
     pub fn relayed(self) -> Self {
         Self { is_relayed: true, ..self }
@@ -95,7 +96,7 @@ impl Wire {
         matches!(self.number, 2 | 4)
     }
 
-    /// Returns how a client joins.
+    /// Returns what a client must do to join: only connect, send a nickname, or send a request.
     pub fn joining(self) -> Joining {
         match self.number {
             2 if !self.is_relayed => {

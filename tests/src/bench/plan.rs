@@ -56,8 +56,8 @@ const ARRIVING: usize = 1000;
 /// The numbers of senders and receivers in the throughput measurements.
 const TALKING: [(usize, usize); 3] = [(1, 100), (1, 1000), (10, 100)];
 
-/// The number of receivers in the latency measurement and in the throughput measurement in which some clients do not
-/// read.
+/// The number of receivers in two measurements: the latency measurement, and the throughput measurement with clients
+/// that do not read.
 const LISTENING: usize = 100;
 
 /// The number of clients that do not read.

@@ -20,7 +20,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Returns the unit's name as it appears in the JSON results.
+    /// Returns the name of the unit of measurement, as it appears in the JSON results.
     pub fn name(self) -> &'static str {
         match self {
             Self::PerSecond => "deliveries/s",
@@ -64,7 +64,7 @@ pub struct Quantity {
     pub title: String,
     /// The unit of the values.
     pub unit: Unit,
-    /// The measured values of each server. The relay comes first.
+    /// The measured values of each server. The first entry contains the relay's values.
     pub series: Vec<Series>,
 }
 
@@ -87,7 +87,7 @@ pub struct Fault {
     pub during: String,
     /// What happened.
     pub what: String,
-    /// Whether the reason is that the student's server is not written yet.
+    /// Whether the measurement failed because the student's server is not written yet.
     pub is_unwritten: bool,
 }
 
@@ -157,7 +157,8 @@ impl Quantity {
 
 impl Results {
     /// For each round, divides the server's rate while some clients do not read by its rate while all clients read.
-    /// Returns the spread of these ratios, or `None` if the two rates were not measured.
+    /// Returns the median, minimum, and maximum of the ratios from all rounds. Returns `None` if `quantity` is not a
+    /// rate with clients that do not read, or if the rate without such clients was not measured.
     pub fn to_own_rate(&self, quantity: &Quantity, series: &Series) -> Option<Spread> {
         let people = quantity.id.strip_prefix("deaf-")?.rsplit_once('-')?.0;
         let rate = self.quantities.iter().find(|one| one.id == format!("rate-{people}"))?;

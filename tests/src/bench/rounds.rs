@@ -29,8 +29,8 @@ const RESTED: Duration = Duration::from_millis(100);
 /// The maximum time to wait for a server to finish its work.
 const RESTS: Duration = Duration::from_secs(10);
 
-/// The minimum number of bytes to send to each client that is not reading. With fewer bytes, a server cannot detect
-/// that the client is not reading.
+/// The minimum number of bytes to send to each client that is not reading. With fewer bytes than this minimum, the
+/// system's buffers may not be full, so a server cannot detect that the client is not reading.
 const NOTICEABLE: u64 = 4 * 1024 * 1024;
 
 /// The number of lines that are quoted from a server's error output.
@@ -186,7 +186,8 @@ fn measure(
             return fault(what, true);
         }
         let mut what = format!("{error:#}");
-        // A server that delivers wrong messages may also exit, but only because the load generator has stopped.
+        // The load generator stops when a server delivers wrong messages, which may make the server exit. Such an exit
+        // is not the server's mistake, so it is not reported.
         if is_delivered_wrongly(&error) {
             return fault(what, false);
         }

@@ -35,7 +35,8 @@ pub fn of_kit(kit: &Path, labs: &[u32]) -> Result<Programs> {
     Ok(programs)
 }
 
-/// Writes the control programs of all labs to an archive that [`from_file`] can read.
+/// Writes the control programs (the instructor's finished programs) of all labs to an archive that [`from_file`] can
+/// read.
 ///
 /// # Errors
 /// Returns an error if the programs cannot be built or the file cannot be written.

@@ -57,13 +57,14 @@ pub struct Class {
     pub control: Option<PathBuf>,
     /// The number of submissions that are graded at the same time.
     pub jobs: usize,
-    /// The file for the record.
+    /// The file to which the record of the graded class is written, or `None` to write no file.
     pub file: Option<PathBuf>,
     /// This machine's containment tier.
     pub tier: Tier,
 }
 
-/// Grades a class and returns the record. Keeps complete results from `before`.
+/// Grades a class and returns the record. If an earlier record, `before`, contains complete results for a submission
+/// that match the current settings, these results are kept, and the submission is not graded again.
 ///
 /// # Errors
 /// Returns an error if nothing can be graded or the record cannot be written.

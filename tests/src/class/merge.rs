@@ -92,7 +92,8 @@ struct Rules {
 #[derive(PartialEq)]
 struct Lab(u32, Vec<(u32, u32, bool, bool)>);
 
-/// The maximum number of points and the number of hidden stages. Even a submission without labs contains both numbers.
+/// The two numbers that even a submission without graded labs contains: the maximum number of points and the number of
+/// hidden stages.
 #[derive(PartialEq)]
 struct Class(u32, u32);
 

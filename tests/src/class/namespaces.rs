@@ -38,7 +38,8 @@ pub fn run(options: &Options) -> Result<u8> {
     kernel::run(&options.command, options.tmp)
 }
 
-/// Returns a command that runs another command in separate namespaces. The caller appends the other command.
+/// Returns a command that runs a second command in separate namespaces. The caller appends the second command to the
+/// arguments of the first.
 pub fn apart(lab: &Path, has_own_tmp: bool) -> Command {
     let mut command = Command::new(lab);
     command.arg(SUBCOMMAND).args(has_own_tmp.then_some("--tmp")).arg("--");

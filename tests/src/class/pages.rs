@@ -19,7 +19,8 @@ use crate::report::markup::GENERATOR;
 /// Returns an error if a file cannot be written.
 pub fn write(record: &Record, folder: &Path, detail: Detail) -> Result<()> {
     let names = file_names(record, "html");
-    // The instructor sees everything. If the student also sees everything, one page is enough for both.
+    // The instructor sees all stages and full reports. If the student may also see all stages and full reports, one
+    // page is enough for the student and the instructor.
     let hides = detail != Detail::Full || record.submissions.iter().any(|one| one.hidden > 0);
     let own = if hides { "reports" } else { "students" };
     for (submission, name) in record.submissions.iter().zip(&names) {

@@ -90,8 +90,8 @@ pub struct Submission {
     pub complete: bool,
     /// The reason why the submission could not be graded, or could be graded only in part.
     pub error: Option<String>,
-    /// This submission's containment tier; see [`Record::tier`]. The tier may differ if the result is from an
-    /// earlier grading.
+    /// This submission's containment tier. This tier may differ from the tier of the class, [`Record::tier`], for
+    /// example if the result is from an earlier grading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// The time that the grading took.
@@ -220,7 +220,8 @@ pub struct Wrong {
     pub expected: Vec<String>,
     /// The rows of the text that arrived instead, or of the compiler's output.
     pub came: Vec<String>,
-    /// The row and column of `came` where the difference begins.
+    /// The row and the column in `came`, counted from 0, where the received text begins to differ from the expected
+    /// text.
     pub caret: Option<(usize, usize)>,
 }
 

@@ -143,7 +143,7 @@ fn report(
 
 fn wrong(report: &Made, who: &str, expected: &str, came: &str) -> Wrong {
     let who = quoted_line(who);
-    // Only the compiler's output has more than one line.
+    // If the received text has more than one line, it is the compiler's output.
     if came.contains('\n') {
         return Wrong { who, came: quoted(came), ..Wrong::default() };
     }

@@ -1,8 +1,8 @@
 //! The containment tiers. A tier says how the machine confines submissions, and each record names the submissions'
 //! tier.
 //!
-//! In tier B, each program is subject to all the restrictions that [`confinement`] can enforce. In tier A, each
-//! submission is also graded in its own [`namespaces`].
+//! In containment tier B, each program of a submission is subject to all the restrictions that [`confinement`] can
+//! enforce. In containment tier A, which is higher, each submission is also graded in its own [`namespaces`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -77,7 +77,7 @@ impl Tier {
         Ok(tier)
     }
 
-    /// Returns the tier as text, for the record.
+    /// Returns the containment tier as text, as it is written to the record of a graded class.
     pub fn text(&self) -> String {
         match (Level::of(&self.programs), &self.refused) {
             (Some(_), None) => "A".to_owned(),
@@ -110,7 +110,7 @@ impl Tier {
     }
 }
 
-/// Returns a short text that says in which tier the submissions of a class were graded.
+/// Returns a short text that names the containment tier of a class's submissions, that is, how they were confined.
 pub fn containment(record: &Record) -> String {
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for tier in record.submissions.iter().filter_map(|one| one.tier.as_deref()) {

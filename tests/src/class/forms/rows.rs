@@ -53,8 +53,9 @@ pub fn all(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(stages).collect()
 }
 
-/// Returns a row for each stage that students see, followed by one row for each lab's hidden stages. Other systems must
-/// add up the points of all stages, so they also receive the points of hidden stages and show that such stages exist.
+/// Returns a row for each stage that students see, followed by one row for each lab's hidden stages. Platforms such
+/// as Gradescope must add up the points of all stages, so they also receive the points of hidden stages and show that
+/// such stages exist.
 pub fn seen(submission: &Submission) -> Vec<Row> {
     submission.labs.iter().flat_map(seen_of).collect()
 }
