@@ -1,5 +1,5 @@
-//! `cargo lab book`: opens the book's pages in a browser. A student kit contains the pages. In other kits, mdBook
-//! builds the pages.
+//! `cargo lab book`: opens the book's pages in a browser. A student kit contains the finished pages. In a kit without
+//! them, mdBook builds the pages.
 
 use std::fs;
 use std::io;
@@ -22,7 +22,8 @@ const BUILT: &str = "target/book";
 /// The path where `.ci/run` installs mdBook.
 const MDBOOK: &str = "target/tools/bin/mdbook";
 
-/// The command that installs mdBook, in the version that `.ci/run` uses. A test compares the two versions.
+/// The command that installs mdBook, in the version that `.ci/run` uses. A test checks that `.ci/run` contains the same
+/// command.
 pub const INSTALL: &str = "cargo install mdbook --version 0.5.4 --locked --no-default-features \
                        --features search --root target/tools";
 

@@ -114,8 +114,8 @@ pub(super) fn command(text: &str) -> Result<String, String> {
 /// Runs a check. The output always ends with a line that contains the sum of the points or says that there is no sum.
 /// Returns the exit status, which is 0 if every stage passes.
 pub fn to_the_last_line(check: impl FnOnce() -> Result<Checked>) -> ExitCode {
-    // If the system cannot start the process that waits for the grader, the check still runs. The only effect is that
-    // the last line is missing if the grader is killed.
+    // If the system cannot start the process that waits for the grader, the check still runs. Without this process, the
+    // last line of the output is missing if the grader is killed.
     let _ = last_word::wait_for_grader(print_no_points);
     let graded = caught("the check", check);
     let status = match graded {

@@ -55,7 +55,8 @@ const GRADERS_ONLY: [&str; 7] = [
 ];
 
 /// The markers at the beginning of the parts that are left out of an exported file. A part ends with the line that
-/// contains [`CUT_TO`]. The second marker applies only to a student kit.
+/// contains [`CUT_TO`]. A part that begins with the second marker in `CUT_FROM` is left out only if the kit is for
+/// students.
 const CUT_FROM: [&str; 2] = ["not exported:", "not for students:"];
 const CUT_TO: &str = "exported again";
 

@@ -17,7 +17,7 @@ use crate::labs;
 use crate::report::scoreboard::{Points, lab_line, stage_line};
 use crate::report::text::{columns, line, mark};
 
-/// Grades the student's programs and shows the map.
+/// Grades the student's programs and shows the map: which stages pass, and what to do next.
 ///
 /// # Errors
 /// Returns an error if nothing can be graded.

@@ -15,7 +15,7 @@ use crate::journal::visible::visible;
 use crate::labs;
 use crate::report::text::{columns, line, mark, wrapped};
 
-/// The maximum time between two lines of the log, in seconds. A longer time counts as a pause.
+/// The maximum time between two lines of the log that counts as work, in seconds. A longer time counts as a pause.
 const PAUSE: u64 = 20 * 60;
 
 /// The command line.
@@ -44,8 +44,8 @@ struct Work {
     is_stop: bool,
 }
 
-/// The work on each stage that was tried and on each stage whose `is_stop` is set. The keys are the lab and stage
-/// numbers.
+/// The work on each stage that was tried and, in each lab that was begun, on the first stage that has not passed. The
+/// keys are the lab and stage numbers.
 type Works = BTreeMap<(u32, u32), Work>;
 
 /// Shows the numbers, or turns logging on or off.
@@ -240,7 +240,8 @@ fn works(lines: &[Line], labs: &[Lab]) -> Works {
             Event::Hint => work.hints += 1,
         }
     }
-    // `cargo lab` also logs stages of labs that the student has not begun. Such stages do not count as tried.
+    // `cargo lab` also logs stages of labs that the student has not begun. A stage counts as tried only if it has
+    // passed or failed, or if a hint was shown.
     let is_tried = |work: &Work| work.checks > 0 || work.hints > 0;
     for lab in labs {
         // A lab is finished even if its bonus stages do not pass.

@@ -18,7 +18,8 @@ use crate::labs;
 /// The time between two checks for changed files, if the system does not report changes.
 const POLL: Duration = Duration::from_millis(500);
 
-/// The time between the last change and the check. It is needed because editors save a file in several steps.
+/// The time between the last change and the check. Editors save a file in several steps, and without this delay, the
+/// check could begin before the last step.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// The command line.

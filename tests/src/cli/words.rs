@@ -1,5 +1,5 @@
-//! Short forms of the command line that clap does not support: `cargo lab 3` for `cargo lab check 3`, and `lab 3`, with
-//! a space, for `lab3`. A command line is checked for short forms only if clap rejects it.
+//! Short forms of the command line that clap does not support: `cargo lab 3` means `cargo lab check 3`, and `lab 3`,
+//! with a space, means `lab3`. A command line is checked for short forms only if clap rejects it.
 
 use std::ffi::OsString;
 

@@ -10,7 +10,8 @@ use socket2::SockRef;
 use crate::crowd::wire::{self, Heard};
 use crate::journal::timeout::TIMEOUT;
 
-/// The maximum length of a message, in bytes. Nobody sends a longer message.
+/// The maximum length of a message, in bytes. All messages that the simulated people send are shorter, so a longer
+/// message from the server is invalid.
 const LONGEST: usize = 128 * 1024;
 
 /// A connection.

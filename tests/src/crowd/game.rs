@@ -23,7 +23,7 @@ pub struct Game {
     pub run: Option<(Run, Duration)>,
 }
 
-/// How long a game may take.
+/// The time limits of a game, which is one run of a plan against a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// If a server that is not busy is silent for longer than this, no more messages are expected.

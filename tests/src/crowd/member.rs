@@ -12,7 +12,8 @@ pub struct State {
     pub people: Vec<Person>,
     /// For each broadcast message, the entry that records its first arrival.
     pub first_seen: Vec<Option<usize>>,
-    /// The number of broadcast messages that were sent before the last quiet period. They are not checked again.
+    /// The number of broadcast messages that were sent before the last quiet period ended. [`State::missing`] skips
+    /// these broadcast messages, because it has already checked them.
     pub settled: usize,
 }
 
@@ -36,7 +37,7 @@ pub struct Person {
     /// The number of leave requests that are still waiting for a reply, in wire format 4.
     pub unanswered_leaves: usize,
     /// The number of chat messages that the person sent after leaving. In wire format 4, the server may reply to each
-    /// of them with an error.
+    /// of these chat messages with an error.
     pub late: usize,
 }
 

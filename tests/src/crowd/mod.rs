@@ -13,10 +13,10 @@
 //! between these two entries.
 //!
 //! - **Members.** A person is known to be a member of a room once the person has received a message that only members
-//!   get. In wire formats 2 and 4, only the announcement that the person has joined proves this; in wire formats 1 and
-//!   3, any chat message does. In wire formats 1 and 3, the others send special chat messages, called probes, until one
-//!   reaches the newcomer, because a server may send the welcome message just before it adds the newcomer to its list.
-//!   Once the person begins to leave, in whatever way, the person is no longer known to be a member.
+//!   get. In wire formats 2 and 4, only the announcement that the person has joined proves membership; in wire formats
+//!   1 and 3, any chat message does. In wire formats 1 and 3, the others send special chat messages, called probes,
+//!   until one reaches the newcomer, because a server may send the welcome message just before it adds the newcomer to
+//!   its list. Once the person begins to leave, in whatever way, the person is no longer known to be a member.
 //! - **Nothing is lost.** A person who stays must get every message that is sent after the person is known to be a
 //!   member. A member who leaves may miss the last messages, but no earlier ones: if a later message from the same
 //!   sender has arrived, all earlier messages must have arrived. Missing messages are detected during a quiet period,

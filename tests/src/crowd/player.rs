@@ -23,7 +23,7 @@ const BETWEEN_PIECES: Duration = Duration::from_millis(2);
 /// The interval between two probes for people who are not yet known to be members.
 const CALL: Duration = Duration::from_millis(10);
 
-/// The prefix of each probe. No message text in a plan begins with it.
+/// The prefix of each probe. No message text in a plan begins with this prefix.
 const CALLED: &str = "call-";
 
 /// The pauses in a plan may last up to this many times as long as planned, because the computer may be busy.
@@ -354,8 +354,8 @@ impl Stage {
         let arrived = connection.receive();
         for (heard, bytes) in arrived.messages {
             let now = self.now();
-            // If somebody never receives a probe, the others never stop sending probes. So the arrival of a probe does
-            // not end the silence.
+            // If somebody never receives a probe, the others never stop sending probes. So a server that sends only
+            // probes still counts as silent.
             let is_call = matches!(&heard, Heard::Said { text, .. } if text.starts_with(CALLED));
             if !is_call {
                 self.silence = Silence::begin();

@@ -66,7 +66,8 @@ pub struct Entry {
 pub enum What {
     /// The person connects.
     Connects,
-    /// The person sends these bytes to ask to join a room. In wire formats 1 and 3, connecting counts as the request.
+    /// The person sends these bytes to ask to join a room. Wire formats 1 and 3 have no request to join: a person joins
+    /// by connecting.
     Asks(usize, Vec<u8>),
     /// The person sends the message with this number.
     Sends(usize),

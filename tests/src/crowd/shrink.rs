@@ -11,10 +11,10 @@ use crate::crowd::violation::Rule;
 /// How many times a plan is rerun before its violation is considered not reproducible.
 const TRIES: usize = 3;
 
-/// The limits of the search.
+/// The limits of the search for a smaller plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The maximum number of runs during the search.
+    /// The maximum number of times that the search for a smaller plan may run a plan.
     pub runs: usize,
     /// The time after which no more plans are run.
     pub time: Duration,
@@ -24,7 +24,7 @@ pub struct Limits {
     pub last_patience: Duration,
 }
 
-/// The result of the search.
+/// The result of the search for a smaller plan.
 #[derive(Clone)]
 pub struct Shrunk {
     /// The smallest plan that was found.
@@ -33,7 +33,7 @@ pub struct Shrunk {
     pub game: Game,
     /// Whether the violation was reproduced.
     pub returned: bool,
-    /// The number of runs during the search.
+    /// The number of times that the search ran a plan.
     pub runs: usize,
 }
 

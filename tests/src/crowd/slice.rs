@@ -77,7 +77,8 @@ impl Slicer<'_> {
             What::Asks(_, bytes) => sent(Wire::Bytes(bytes.clone())),
             What::Sends(item) => {
                 let item = &self.record.items[*item];
-                // A request to join already has its own entry. A person who leaves without a message sends no bytes.
+                // The record has a separate entry for the request to join, `What::Asks`, so the request is not shown
+                // here again. A person who leaves without a message sends no bytes.
                 let is_shown = item.kind != ItemKind::Joined && !item.bytes.is_empty();
                 is_shown
                     .then(|| EventKind::Sent(SERVER.to_owned(), Wire::Bytes(item.bytes.clone())))

@@ -87,7 +87,7 @@ pub fn exit(name: &str, reference: &str, join_id: &str) -> Vec<u8> {
 pub fn leave(lab: u32, name: &str) -> Vec<u8> {
     match lab {
         1 => b"quit".to_vec(),
-        // In wire format 2, the client ends its stream instead of sending a message.
+        // Wire format 2 has no message for leaving: a client leaves by ending its stream.
         2 => Vec::new(),
         3 => frame(&format!("[{name}] : !DISCONNECT")),
         _ => format!("DISCONNECT: 0\nPORT: 0\nCLIENT_NAME: {name}\n").into_bytes(),

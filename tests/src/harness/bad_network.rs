@@ -35,7 +35,7 @@ impl BadNetwork {
         self.address
     }
 
-    /// Replaces the network's trouble with the given trouble.
+    /// Makes the network simulate the given trouble (for example, delays) instead of its previous trouble.
     ///
     /// # Errors
     /// Returns an error if the relay has ended.
@@ -99,7 +99,7 @@ fn passes_on(
     }
 }
 
-/// The bytes that were passed on since the last note.
+/// The bytes that the relay has passed on in each direction but has not yet recorded in the journal.
 type Passed = BTreeMap<Way, Vec<u8>>;
 
 /// Records in the journal what the relay does.

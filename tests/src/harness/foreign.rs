@@ -2,18 +2,18 @@
 
 use crate::journal::{Event, EventKind, Wire};
 
-/// The number of bytes directly before the copied bytes that are also compared with the bytes on the wire.
+/// Besides the bytes that it looks for, [`find`] may compare this many bytes directly before them with the wire.
 const BEFORE: usize = 6;
 
-/// The number of bytes directly after the copied bytes that are also compared with the bytes on the wire.
+/// Besides the bytes that it looks for, [`find`] may compare this many bytes directly after them with the wire.
 const AFTER: usize = 3;
 
 /// Returns the position of `bytes` in `output` if the program copied them unchanged from the wire. `output` is
 /// everything that the program of participant `name` has shown.
 ///
-/// A program that shows these bytes before any participant has sent them also uses them for its own purposes. In the
-/// output of such a program, the bytes count as copied only if the text directly before or directly after them is also
-/// the same as on the wire.
+/// A program that shows `bytes` before any participant has sent them also uses them for its own purposes. If a program
+/// uses `bytes` for its own purposes, they count as copied only if the text directly before or directly after them is
+/// also the same as on the wire.
 pub fn find(name: &str, output: &[u8], bytes: &[u8], events: &[Event]) -> Option<usize> {
     let mut at = positions(output, bytes);
     let is_own = is_own(name, bytes, events);

@@ -30,7 +30,8 @@ pub fn comes_to_rest(process: &Process, journal: &Journal) -> Check {
             let who = child.unwrap_or_else(|| "it".to_owned());
             let elapsed = looked.elapsed();
             // The measured time includes all threads and the time that they wait for a processor. The system may also
-            // report some of this time late. So the measured time can be longer than the interval.
+            // report some running or waiting time only after the interval to which it belongs. So the measured time can
+            // be longer than the interval.
             let used = used.min(elapsed);
             let came = format!("busy for {used:.0?} in {elapsed:.0?}: {who} is in a busy loop");
             let who = format!("while idle, {name}'s program should have used");

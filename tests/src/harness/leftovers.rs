@@ -13,8 +13,8 @@ use crate::journal::failure::Check;
 /// The number of clients that connect and disconnect in each round. The server passes the check as soon as it passes
 /// one round.
 const ROUNDS: [usize; 3] = [20, 60, 180];
-/// The maximum time that the clients in one round may take. If they take longer, the machine is too busy for a fair
-/// verdict on the server.
+/// The maximum time that the clients in one round may take. If the clients take longer than this, the machine is too
+/// busy for a fair verdict on the server.
 const BUSY: Duration = Duration::from_secs(5);
 /// The maximum time that a server may take to release the resources of clients that have disconnected.
 const RELEASE: Duration = Duration::from_secs(2);

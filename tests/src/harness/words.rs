@@ -22,8 +22,8 @@ impl Words {
         self.seed
     }
 
-    /// Returns `count` words and a random number. Without the number, lines with the same words would be hard to tell
-    /// apart.
+    /// Returns `count` words and a random number. Without the random number at the end, lines with the same words would
+    /// be hard to tell apart.
     pub fn next(&self, count: usize) -> String {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         let words: Vec<_> = (0..count).map(|_| WORDS[random.random_range(..WORDS.len())]).collect();

@@ -51,7 +51,7 @@ pub enum EventKind {
     AllJoined(Duration),
     /// Any other event, described in words.
     Note(String),
-    /// The script ended. All later events are output from the programs.
+    /// The script ended. Later events record only what the programs did after the script had ended.
     End,
 }
 

@@ -22,7 +22,8 @@ thread_local! {
 /// Runs `work`. If `work` panics, returns the panic message and the panic's location in the source instead of printing
 /// them.
 ///
-/// `part` is the name of the work. The kit's tests use this name to make the work panic, and then check the effects.
+/// `part` is a name for what `work` does, for example `the build`. The kit's tests use this name to make `work` panic,
+/// and then check the effects.
 ///
 /// # Errors
 /// Returns an error if `work` panics. Values that `work` was changing may be in an inconsistent state, so the caller

@@ -26,7 +26,7 @@ pub struct Design {
 }
 
 /// The design that stops delivering messages if some clients do not read. All other designs must continue to deliver
-/// them.
+/// messages even if some clients do not read.
 const STALLS: Design =
     Design { name: "lock and write", folder: Some("tests/kit/designs/lab1-lock-and-write") };
 

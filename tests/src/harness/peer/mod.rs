@@ -85,8 +85,8 @@ impl Peer {
         stream: TcpStream,
         journal: &Journal,
     ) -> io::Result<Self> {
-        // If the other end has already closed the connection, this call fails on some systems. The script detects this
-        // later.
+        // If the other end has already closed the connection, this call fails on some systems. The script detects the
+        // closed connection later.
         let _ = stream.set_nodelay(true);
         // A program that does not read must not block the script.
         stream.set_write_timeout(Some(TIMEOUT))?;

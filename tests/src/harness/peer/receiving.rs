@@ -90,7 +90,8 @@ impl Peer {
         })
     }
 
-    /// Waits until the program closes the connection. If more data arrives before that, the check fails.
+    /// Waits until the program closes the connection. If more data arrives before the end of the stream, the check
+    /// fails.
     pub fn is_closed(&self) -> Check {
         let closed = self.inbox.wait(|arrived| {
             // A ⏎ may belong to the previous message, whose end the script does not check.
@@ -254,8 +255,7 @@ impl Peer {
         failure.with(Evidence { name, expected, before, rest, is_screen: false })
     }
 
-    /// Waits at most `limit` for bytes that the script has not accepted yet. Returns whether such bytes have
-    /// arrived.
+    /// Returns whether bytes have arrived that the script has not accepted yet. Waits for these bytes at most `limit`.
     pub(crate) fn has_got_anything(&self, limit: Duration) -> bool {
         self.inbox.wait_for(limit, |arrived| (!arrived.rest().is_empty()).then_some(())).is_some()
     }

@@ -1,7 +1,7 @@
 //! Finds the lines that a program has added to its screen. The program may have moved or redrawn the other lines.
 
-/// Matches the lines of `now` with equal lines of `before`, in the same order. Returns the lines of `now` that have no
-/// match.
+/// Matches the lines of the screen `now` with equal lines of the earlier screen `before`, in the same order. Returns
+/// the lines of `now` that were not matched with a line of `before`.
 ///
 /// A line is therefore new even if an identical line has left the screen at the same time.
 pub fn added<'a>(before: &[String], now: &'a [String]) -> Vec<&'a str> {

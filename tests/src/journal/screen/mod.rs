@@ -1,8 +1,8 @@
 //! What a person sees on a terminal: the lines that are or were on its screen.
 //!
 //! A plain program prints one line after another, and a line counts as seen each time that it is printed. Other
-//! programs move the cursor, erase, and redraw. For such a program, a line counts as seen if it was ever on the screen.
-//! A redrawn line does not count again, but two copies on the screen at the same time count twice.
+//! programs move the cursor, erase, and redraw. A line of a program that redraws its screen counts as seen if it was
+//! ever on the screen. A redrawn line does not count again, but two copies on the screen at the same time count twice.
 
 mod changes;
 mod effect;
@@ -197,7 +197,8 @@ impl Screen {
     }
 
     /// Returns how many times a matching line was seen. For a program that redraws its screen, this is the number of
-    /// copies that are now on the screen or above it. If there are none but the line was seen before, the number is 1.
+    /// copies that are now on the screen or above it. If there is no copy now but a matching line was seen before,
+    /// returns 1.
     pub fn count(&mut self, matches: impl Fn(&str) -> bool) -> usize {
         let is_seen = |line: &&Line| fits(&line.text, line.is_drawn, &matches).is_some();
         if self.is_plain() {
@@ -357,7 +358,8 @@ impl Content for Screen {
         self.changed.map(|changed| changed + QUIET)
     }
 
-    /// Called when the screen is complete. Only then can a new line be told apart from an identical earlier line.
+    /// Called when the screen is complete. Only on a complete screen can a new line be told apart from an identical
+    /// earlier line.
     fn settle(&mut self) {
         self.changed = None;
         if self.is_plain() {
