@@ -178,8 +178,8 @@ pub(super) fn is_of_stage(line: &str) -> bool {
 /// Returns the stage and the task from a line of a doc comment, for example from `Stage 3: show each message, …`.
 fn stage_of(line: &str) -> Option<(u32, String)> {
     let (number, task) = line.trim().strip_prefix("Stage ")?.split_once(": ")?;
-    // Removes the brackets of a link, as in [`Messages::receive`]. Other brackets, as in `[ann] : hello`, are part
-    // of the task and stay.
+    // Removes the brackets of a link, as in [`Messages::receive`]. Brackets that do not mark a link, as in
+    // `[ann] : hello`, are part of the task and are kept.
     let task = task.replace("[`", "").replace("`]", "").replace('`', "");
     let mut summary = String::new();
     for word in task.split(' ') {

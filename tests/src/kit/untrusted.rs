@@ -33,7 +33,7 @@ const STACK: usize = MAX_NESTING * 64 * 1024;
 pub fn exercises_of_lab(kit: &Path, lab: u32) -> Result<Vec<Location>> {
     let kit = kit.to_owned();
     // proc_macro2 keeps a copy of every source that a thread has parsed until that thread ends. The checks also parse
-    // the sources, so they run in this thread too.
+    // the sources, so they run in the same thread as the parser; when this thread ends, all copies are freed.
     let parser = thread::Builder::new()
         .stack_size(STACK)
         .spawn(move || {

@@ -12,7 +12,8 @@ use crate::journal::terminal::Terminal;
 /// A way to leave the chat: its description and its action.
 pub type WayOut = (&'static str, fn(&Person) -> Check);
 
-/// Returns all the ways to leave: `typed` and the two keys that work in every lab.
+/// Returns all the ways to leave: typing the lab's own command (`typed`) or pressing one of the two keys that work in
+/// every lab.
 pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
     [
         typed,
@@ -21,7 +22,8 @@ pub const fn ways_out(typed: WayOut) -> [WayOut; 3] {
     ]
 }
 
-/// Starts three servers and returns the first. Each must listen on the address that it was given, not on a fixed port.
+/// Starts three servers and returns the first. Each server must listen on the address that it was given, not on a fixed
+/// port.
 pub fn server_where_told(harness: &Harness) -> Check<Server> {
     let first = harness.server()?;
     first.is_for_this_computer()?;

@@ -17,7 +17,8 @@ use crate::journal::visible::visible;
 /// The size of the crowd. All events together take about a second.
 const EXTENT: Extent = Extent { people: 12, events: 150, time: Duration::from_millis(500) };
 
-/// The time that the crowd may take in addition to its planned time. Only a server that is far too slow ever needs it.
+/// The time that the crowd may take in addition to its planned time. Only a server that is far too slow ever needs this
+/// extra time.
 const LIMIT: Duration = Duration::from_secs(8);
 
 /// The limits of the search for a smaller crowd that breaks the same rule. No verdict depends on this search.

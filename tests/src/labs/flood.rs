@@ -5,8 +5,8 @@ use std::fs;
 /// The number of long lines that fill the system's buffers, which hold about 4 MB for a peer that does not read.
 pub const FLOOD_LINES: usize = 120;
 
-/// The number of long lines that are sent while a slow client is not reading. Together, they exceed what
-/// the client's socket can hold, but not the maximum backlog.
+/// The number of long lines that are sent while a slow client is not reading. Together, these lines exceed what the
+/// client's socket can hold, but not the maximum backlog.
 pub const LAG: usize = 10;
 
 /// Returns a line that is almost as long as the limit allows.

@@ -61,7 +61,7 @@ impl Connection {
         trouble: &Rc<Trouble>,
     ) -> io::Result<Self> {
         client.set_nonblocking(true)?;
-        // This call fails if the client has already disconnected. A later read detects this.
+        // This call fails if the client has already disconnected. A later read detects that the client is gone.
         let _ = client.set_nodelay(true);
         let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;

@@ -326,7 +326,8 @@ mod tests {
             pipe.arrive(b"abcde", begin);
             pipe.arrive(b"fg", begin + 3 * MS);
             pipe.end(End::Closed);
-            // After the end of the stream, `--hold` has no effect, so these cases keep the stream open.
+            // After the end of the stream, `--hold` has no effect, so the cases that test `--hold` keep the stream
+            // open.
             if line.contains("--hold") {
                 pipe.ended = None;
             }

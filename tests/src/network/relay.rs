@@ -139,7 +139,8 @@ impl Relay {
         let until = self.pause.map_or(until, |pause| pause.min(until));
         let interests = self.connections.iter().flat_map(Connection::interests);
         watched.extend(interests.map(|(end, flags)| PollFd::new(end, flags)));
-        // The timeout is rounded up. Otherwise, the relay would spend the last millisecond in a busy loop.
+        // The timeout is rounded up to whole milliseconds. If it were rounded down, the relay would spend the last
+        // millisecond before `until` in a busy loop.
         let left = until.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
         let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         match poll(&mut watched, left) {

@@ -64,7 +64,7 @@ pub struct Between<T> {
     most: T,
 }
 
-/// Limits the trouble to one direction or one client.
+/// Limits the simulated network trouble to one direction or one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Only {
     /// In one direction.

@@ -14,8 +14,8 @@ const SHORTENED: &str = " spaces›";
 /// Text with fewer characters than this is shown without its length.
 const LONG: usize = 500;
 
-/// The exact length is shown only for text with at most this many characters. If the text is longer, only its beginning
-/// may have been kept.
+/// The exact length is shown only for text with at most this many characters. If a text has more characters than this,
+/// the grader may have stored only the beginning of the text, so the exact length may be unknown.
 const COUNTED: usize = 60_000;
 
 /// The maximum number of rows in text that is shown line by line.
@@ -39,8 +39,8 @@ pub enum Kind {
     Stream,
     /// The lines of a screen. Other lines may precede the relevant line.
     Screen,
-    /// Frames whose headers are correct, so that only the payloads are compared. The numbers are the lengths of both
-    /// headers as they are shown, in characters.
+    /// Frames whose headers are correct, so that only the payloads are compared. The two numbers are the lengths of the
+    /// expected header and of the header that arrived, in characters, as the report shows these headers.
     Payload(usize, usize),
 }
 
@@ -110,8 +110,8 @@ fn caret_in(rows: &[String], expected: &str, came: &str) -> Option<(usize, usize
 }
 
 /// Fits `expected` and `came` into `room` columns and returns them with the column at which they begin to differ. If
-/// the beginning of each is left out, the remaining parts are still aligned and still show the difference. The text of
-/// a screen may contain other lines before the relevant line.
+/// the beginning of one or both texts is left out, the remaining parts are still aligned with each other and still show
+/// the difference. The text of a screen may contain other lines before the relevant line.
 fn side_by_side(
     expected: &str,
     came: &str,
@@ -177,7 +177,7 @@ fn window(text: &str, begin: usize, room: usize) -> String {
         _ => format!(" (over {COUNTED} characters)"),
     };
     if size.len() + 2 + CONTEXT > room || count < LONG || text.contains(SHORTENED) {
-        // The text itself is more useful to the reader than its length, so the text gets these columns.
+        // The text itself is more useful to the reader than its length, so the length is left out.
         size.clear();
     }
     let before = if begin > 0 { "…" } else { "" };

@@ -20,7 +20,8 @@ use crate::report::text::{self, MIN_COLUMNS, cut, quoted_line, wrapped};
 /// The width of the times at the left edge, in columns.
 pub const CLOCK: usize = 8;
 
-/// The minimum width of a lane, in columns. A narrower lane has no room for text.
+/// The minimum width of a lane, in columns. A lane is one participant's part of the diagram; in a narrower lane, there
+/// is no room for text.
 const MIN_LANE: usize = 15;
 
 /// When rows in the middle are left out, this many rows at the beginning are always kept.
@@ -103,9 +104,9 @@ impl Ladder {
         }
         if let Some((evidence, at)) = marks.evidence.and_then(|one| Some((one, lane(&one.name)?))) {
             rows.extend(silence(events, at));
-            // The missing text should have come from the other end of the participant's last connection. If there is
-            // none, the arrow starts in the middle lane or, if that is the participant's own lane, in the lane to its
-            // left.
+            // The missing text should have come from the other end of the participant's last connection. If the
+            // participant was never connected to a participant with a lane, the arrow starts in the middle lane or, if
+            // that is the participant's own lane, in the lane to its left.
             let middle = (lanes.len() - 1).div_ceil(2);
             let beside = if at == middle { at.saturating_sub(1) } else { middle };
             let mut ends = events.iter().rev().filter_map(Event::ends);
@@ -214,7 +215,8 @@ impl Ladder {
     }
 }
 
-/// Shortens a multiline message so that it fits on an arrow. In wire format 4, only the first field keeps its name.
+/// Shortens a multiline message so that it fits on an arrow. In wire format 4, all fields except the first are shown
+/// without their names.
 pub fn short(lab: u32, text: &str) -> String {
     if lab != 4 {
         return text.to_owned();
@@ -229,8 +231,8 @@ pub fn short(lab: u32, text: &str) -> String {
 }
 
 /// Returns, for each row of a range, whether the row remains when the range is shortened. The rows that explain the
-/// failure remain, each below the name of its step. If a step also has rows after the range, the row with the step's
-/// name remains, too.
+/// failure remain, each below the name of its step. If the last step of the range continues after the range, the row
+/// with the name of this step remains, too.
 fn remaining(rows: &[Row], range: Range<usize>) -> Vec<bool> {
     let mut needs_step = rows.get(range.end).is_some_and(|row| !row.is_step());
     let mut remaining: Vec<_> = rows[range]
@@ -261,7 +263,8 @@ fn len_without(rows: &[Row], range: Range<usize>) -> usize {
     rows.len() - range.len() + remaining.iter().filter(|remains| **remains).count() + gaps
 }
 
-/// Shortens a range: replaces the rows that do not remain with rows that say how many were left out; see [`remaining`].
+/// Shortens a range of rows: leaves out the rows that do not remain (see [`remaining`]) and inserts rows that say how
+/// many rows were left out.
 fn leave_out(rows: &mut Vec<Row>, range: Range<usize>) {
     let remaining = remaining(rows, range.clone());
     let mut kept: Vec<Row> = Vec::new();

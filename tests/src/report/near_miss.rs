@@ -243,8 +243,8 @@ fn arrived_twice_in_a_row(lab: u32, before: &[u8], rest: &[u8]) -> bool {
     !first.is_empty() && first == last
 }
 
-/// Returns whether a message contains a line that was sent only once. Such a message is about a single event, not about
-/// two similar events.
+/// Returns whether a message contains a line that was sent only once. Only one event can have caused a message with a
+/// unique line, even if there were similar events.
 fn is_of_one(lab: u32, message: &[u8], events: &[Event]) -> bool {
     /// Text that is shorter than this may occur anywhere by chance.
     const SHORT: usize = 4;

@@ -21,7 +21,7 @@ pub struct Row {
     pub at: Option<Duration>,
     /// What happens.
     pub kind: Kind,
-    /// Whether the row explains the failure. Such a row is never left out.
+    /// Whether the row explains the failure. A row that explains the failure is never left out.
     pub explains: bool,
 }
 
@@ -245,7 +245,7 @@ pub fn rows_of(
         }),
         EventKind::Showed(bytes) => {
             // A client's line editor moves the cursor. Escape sequences that a server prints, other than colors, come
-            // from text that a client has sent, so they are shown.
+            // from text that a client has sent, so the ladder shows them as visible characters.
             let text = if is_server(&event.who) { without_colors(bytes) } else { plain(bytes) };
             let text = without_unwritten(&text);
             // A newline alone does not get a row.

@@ -149,7 +149,8 @@ pub const MOST_QUOTED: usize = 30;
 /// Sanitizes one line of a program's output and truncates it if it is too long.
 pub fn quoted_line(line: &str) -> String {
     const LONGEST: usize = 300;
-    // A character takes up at most 12 bytes, so this prefix is long enough. The rest of a very long line is not read.
+    // In ordinary text, a character and its combining marks take up at most 12 bytes, so this prefix fills `LONGEST`
+    // columns. The rest of a very long line is not read.
     let beginning = &line[..line.floor_char_boundary(LONGEST * 12)];
     cut(&visible(beginning.as_bytes()), LONGEST)
 }

@@ -36,8 +36,8 @@ const MAX_ENTRIES: usize = 100_000;
 /// files are not read.
 const MAX_UNPACKED: u64 = 256 * 1024 * 1024;
 
-/// The maximum number of bytes that are read in order to open a zip file. A directory with [`MAX_ENTRIES`] entries
-/// is about half as long as this limit.
+/// The maximum number of bytes that are read in order to open a zip file. The central directory of a zip file with
+/// [`MAX_ENTRIES`] entries takes up about half as many bytes as this limit allows.
 const MAX_DIRECTORY: u64 = 32 * 1024 * 1024;
 
 /// The names of folders whose files are generated and may be large.
@@ -59,7 +59,7 @@ pub enum Source {
     Other(PathBuf),
 }
 
-/// The function that is called for each file. It may leave the file unread.
+/// The function that is called for each file. This function does not have to read the file.
 type Each<'a> = dyn FnMut(PathBuf, &mut dyn Read) -> Result<()> + 'a;
 
 impl Source {
@@ -98,8 +98,8 @@ impl Source {
     /// out.
     ///
     /// # Errors
-    /// Returns an error if the source cannot be read, if there are too many such files, or if they are too large in
-    /// total.
+    /// Returns an error if the submission cannot be read or has too many entries, if there are too many files to read,
+    /// or if the files to read are too large in total.
     pub fn read(&self, longest: u64, is_wanted: impl Fn(&Path) -> bool) -> Result<Files> {
         let (mut files, mut total) = (Files::new(), 0);
         self.each(&mut |path, reader| {
@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(error, "it holds more than 256 MiB; leave out target/");
     }
 
-    /// The fuzzer found such a file.
+    /// The fuzzer found a zip file with many broken central directories.
     #[test]
     fn a_zip_with_many_broken_directories_is_refused_early() {
         let folder = tempfile::tempdir().unwrap();

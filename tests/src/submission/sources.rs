@@ -183,7 +183,7 @@ fn place<'a>(path: &Path, packages: &'a [Package]) -> Option<(&'a Package, PathB
 }
 
 /// Returns the instructor's manifest with the dependencies that the student has added. Returns `None` if the student
-/// has added none. If the kit does not have one of these dependencies, returns an error that names it.
+/// has added no dependencies. If the kit does not have one of these dependencies, returns an error that names it.
 fn manifest(package: &Package, text: &str, kit: &Table) -> Result<Option<String>, String> {
     // Mistakes in a manifest do not matter, because only its dependencies are used.
     let Ok(theirs) = text.parse::<Table>() else { return Ok(None) };

@@ -32,7 +32,8 @@ const KIT: [&str; 5] = ["Cargo.lock", ".cargo", "common", "docs/src", PRISTINE];
 /// The maximum time that the processes of a grading run need to exit after the run has been killed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The folder that contains a subfolder for each slot. Only one grading run at a time may use this folder.
+/// The folder that contains a subfolder for each slot (a kit in which submissions are built). Only one grading run at a
+/// time may use this folder.
 pub struct Workshop {
     kit: PathBuf,
     folder: PathBuf,
@@ -124,7 +125,7 @@ impl Workshop {
         Ok(slots)
     }
 
-    /// Returns a slot's files, except those in `labs/`.
+    /// Returns the files of a slot (a kit in which submissions are built), except those in `labs/`.
     fn files(&self) -> Result<Files> {
         let mut found = Files::new();
         let mut add = |path: PathBuf| -> Result<()> {

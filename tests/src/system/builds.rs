@@ -1,6 +1,6 @@
 //! Runs a command that builds a submission. The command is confined like a program under test and has a time limit. In
-//! addition, it has no network access and no terminal. When the command exits, all processes that it has left running
-//! are killed.
+//! addition, the command has no network access and no terminal. When the command exits, all processes that it has left
+//! running are killed.
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;

@@ -17,7 +17,7 @@ use crate::system::program::Launch;
 /// The maximum length of a line, in bytes. The rest of a longer line counts as the next line.
 const LONGEST: usize = 4096;
 
-/// A running program. It is killed when this value is dropped.
+/// A running program. The program is killed when this value is dropped.
 pub struct Companion {
     child: Child,
     output: File,

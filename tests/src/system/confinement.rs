@@ -29,7 +29,7 @@ use crate::system::reads;
 #[allow(clippy::struct_excessive_bools)] // each field is one restriction
 pub struct Holds {
     /// A program cannot write outside its folder. This restriction requires Landlock, which needs Linux 5.13 or newer.
-    /// On Linux 6.2 and newer, it also prevents the truncation of files.
+    /// On Linux 6.2 and newer, this restriction also prevents a program from truncating files outside its folder.
     pub writing: bool,
     /// A program cannot read other people's work, the grader, or the home folder. This restriction also requires
     /// Landlock.
@@ -171,8 +171,8 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Most programs leave this folder empty. Some leave folders without read permission or folders that are nested
-        // so deeply that `fs::remove_dir_all` would overflow the stack.
+        // Most programs leave this folder empty. Some programs leave folders without read permission or folders that
+        // are nested so deeply that `fs::remove_dir_all` would overflow the stack.
         let run = |words: &[&str]| {
             let mut command = Command::new(words[0]);
             command.args(&words[1..]).arg("--").arg(&self.0);

@@ -27,8 +27,8 @@ const PASSED_ON: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT,
 /// This function must be called while this process has only one thread.
 ///
 /// # Errors
-/// Returns an error if the system cannot create another process. In this case, this process continues as the grader,
-/// and if it is killed, nothing reports this.
+/// Returns an error if the system cannot create another process. If there is no second process, the calling process
+/// continues as the grader, and if it is killed, nothing reports that the sum of the points is missing.
 pub fn wait_for_grader(say: fn(&str)) -> io::Result<()> {
     let (waiting, printed) = UnixStream::pair()?;
     waiting.set_nonblocking(true)?;

@@ -109,7 +109,7 @@ pub enum Place {
     Free,
 }
 
-/// A running program on its own terminal. It is killed when this value is dropped.
+/// A running program on its own terminal. The program is killed when this value is dropped.
 pub struct Program {
     process: Arc<Process>,
     keyboard: File,

@@ -29,7 +29,7 @@ pub enum Piece {
 /// several pieces.
 #[derive(Default)]
 pub struct Cutter {
-    /// Finds the end of each sequence.
+    /// Finds the end of each control sequence.
     parser: vte::Parser,
     found: Found,
     is_in_sequence: bool,
@@ -103,21 +103,21 @@ fn is_control(byte: u8) -> bool {
 #[derive(Default)]
 struct Found {
     pieces: Vec<Piece>,
-    /// Whether the sequence has ended and text may follow.
+    /// Whether the control sequence has ended, so that text may follow.
     has_ended: bool,
     /// The bytes of the current device control string that have been parsed so far.
     device: Vec<u8>,
 }
 
 impl vte::Perform for Found {
-    /// Text may follow a malformed sequence whose end was not detected.
+    /// Text may follow a malformed control sequence whose end was not detected.
     fn print(&mut self, char: char) {
         self.has_ended = true;
         self.pieces.push(Piece::Text(char.into()));
     }
 
     fn execute(&mut self, byte: u8) {
-        // The control characters CAN and SUB abort a sequence. Other control characters may be inside a sequence.
+        // The control characters CAN and SUB abort a control sequence. Other control characters may be inside it.
         self.has_ended |= matches!(byte, 0x18 | 0x1a);
         self.pieces.push(Piece::Control(byte));
     }

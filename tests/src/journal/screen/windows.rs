@@ -1,6 +1,6 @@
 //! The windows that a program draws on its screen, with borders around them.
 
-/// The characters between two adjacent windows.
+/// The characters that a program may draw as the vertical borders of its windows.
 const BORDERS: [char; 4] = ['│', '┃', '║', '|'];
 
 /// Returns the parts of a line that are between window borders.

@@ -46,8 +46,8 @@ pub fn all_join(server: &Server, names: &[&str]) -> Check<Vec<Peer>> {
 /// Waits until each peer has joined.
 ///
 /// This wire format has no welcome: a peer knows that it has joined only when it receives another peer's message. So
-/// for each newcomer, another peer repeats a message until the newcomer receives it. At the end, all peers skip these
-/// messages.
+/// for each newcomer, another peer repeats a message until the newcomer receives it. Once all peers have joined, every
+/// peer skips the repeated messages that it has received.
 pub fn settle(peers: &[&Peer]) -> Check {
     let calls_a_second = Duration::from_millis(20);
     let begin = peers.first().map(|peer| peer.now());
