@@ -148,12 +148,12 @@ fn ends(shown: &str) -> Ends {
     shown.lines().filter_map(line).filter(is_attempt).collect()
 }
 
-/// Runs the attacks as a submission.
+/// Runs the attacks with the same confinement as a submission.
 fn confined(command: &str, port: u16) -> Ends {
     let launch = Runnable::Command(command.to_owned()).launch(port, &[]).unwrap();
     let words: Vec<_> = command.split(' ').collect();
-    // These arguments are paths to other people's files. A real command line would not contain them, so the attacks
-    // must not be allowed to read them.
+    // These arguments are paths to other people's files. A program may read the files named on its command line, but a
+    // real submission's command line would not name these files, so the attacks must not be allowed to read them.
     let others = [Path::new(words[3]), Path::new(words[4])];
     let place = match launch.place {
         Place::Here { port, reads } => {
@@ -187,7 +187,8 @@ fn what_succeeds_freely_does_not_when_confined() {
         println!("NOT CHECKED: {}", confinement::tier());
         return;
     }
-    // The unconfined attacks damage their targets, so the confined attacks get new ones.
+    // The attacks damage their targets when they run without confinement, so they get new targets before they run with
+    // confinement.
     let free = free(&Targets::new());
     let failed: Vec<_> = free
         .iter()

@@ -120,7 +120,7 @@ fn a_part_of_a_report_that_panics_costs_only_this_part() {
         if part == "the report" {
             continue;
         }
-        // All other parts are present on the terminal and on the page.
+        // All parts of the report except the one that panics are shown on the terminal and on the page.
         assert_eq!(page.matches("<section").count(), count, "{part}\n{page}");
         assert!(page.matches(sentence).count() >= count, "{part}\n{page}");
         let parts = [

@@ -21,7 +21,8 @@ const LIMIT: Duration = Duration::from_mins(3);
 
 const SERVER: &str = "labs/lab1-one-to-one/server/src/main.rs";
 
-/// Kit files that a submission must not include, with their paths relative to its `main.rs`.
+/// Files of the kit that a submission's source code must not include, for example with `include_str!`. The paths are
+/// relative to the kit's folder.
 const OTHERS: [&str; 4] = [
     "solutions/lab1-one-to-one/server/src/main.rs",
     "tests/src/labs/lab1/server.rs",
@@ -80,7 +81,7 @@ fn a_build_reads_nothing_of_others() {
             "this also fails without confinement, so the test proves nothing: {source}"
         );
     }
-    // A submission may include its own files.
+    // A submission's source code may include the submission's own files.
     files::write(&kit.path().join("labs/lab1-one-to-one/words"), "words").unwrap();
     let source = "const A: &str = include_str!(\"../../words\");\nfn main() {}\n";
     files::write(&kit.path().join(SERVER), source).unwrap();

@@ -1,5 +1,6 @@
 //! Tests the server in `designs/`, which has a deliberate flaw: one client that does not read blocks all others. The
-//! chapter about speed compares it with correct designs, which `unusual.rs` tests.
+//! chapter about speed compares this server with the finished server and two other correct servers, which `unusual.rs`
+//! tests.
 
 use grader::grading::run::run_stage;
 use grader::harness::stage::Role;

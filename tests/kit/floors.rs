@@ -9,7 +9,8 @@ use grader::kit::files;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::Visit;
 
-/// The maximum number of lines in a file. A longer file has more than one purpose or is a list of data.
+/// The maximum number of lines in a file. A file with more lines should be split: it probably has more than one purpose
+/// or is a list of data.
 const MOST_LINES: usize = 450;
 
 fn source() -> PathBuf {
@@ -81,7 +82,7 @@ impl Visit<'_> for Paths {
     /// `pub(super)` contains a path, but this path does not mean that the file uses another file.
     fn visit_visibility(&mut self, _: &syn::Visibility) {}
 
-    /// The tests in a file are allowed to use any file.
+    /// The module `tests` in a file may use any other file, so its paths are not collected.
     fn visit_item_mod(&mut self, module: &syn::ItemMod) {
         if module.ident != "tests" {
             syn::visit::visit_item_mod(self, module);

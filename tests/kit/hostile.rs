@@ -1,9 +1,9 @@
 //! Tests hostile submissions. Each submission must get the right verdict in time, leave nothing behind, and change no
 //! file outside its folder. The tests also show what the kit cannot prevent (see `docs/src/limits.md`).
 //!
-//! Some systems do not confine submissions. So that the hostile submissions do no harm there, they run for at most two
-//! minutes, use at most 3 GB of memory, write only markers, signal only the grader that the test started for them, and
-//! connect only to a listener that the test owns.
+//! Some systems do not confine submissions. So that the hostile submissions do no harm on such a system, they run for
+//! at most two minutes, use at most 3 GB of memory, write only markers, signal only the grader that the test started
+//! for them, and connect only to a listener that the test owns.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -624,8 +624,8 @@ fn no_file_outside_of_its_folder_is_changed() {
     });
 }
 
-/// As `docs/src/limits.md` says, a server that chooses its own port can connect to any TCP port. In this test, such a
-/// connection brings no advantage.
+/// As `docs/src/limits.md` says, a server that chooses its own port can connect to any TCP port. In this test, a server
+/// connects to a listener that is not part of the stage, but does not pass the stage because of this connection.
 #[test]
 fn a_connection_of_a_server_to_another_program_is_not_prevented() {
     let kit = Kit::new();

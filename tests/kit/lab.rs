@@ -215,7 +215,8 @@ fn a_grader_error_is_not_blamed_on_the_student() {
         check.args(["check", "1.1"]);
         check
     };
-    // Build first, because the compiler also needs a folder for temporary files.
+    // Build the server before `TMPDIR` names a folder that does not exist, because the compiler, like the grader, needs
+    // a folder for temporary files.
     check().assert().success();
     let report = kit.path().join("report.html");
     let nowhere = kit.path().join("nowhere");

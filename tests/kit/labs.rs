@@ -110,7 +110,8 @@ impl<'a> Visit<'a> for Steps {
             _ => None,
         };
         let mut comment = function.attrs.iter().filter_map(doc);
-        // Scripts call other functions in the middle of a step.
+        // A script has a line such as `Stage 1: …` in its comment. All other functions are called by scripts that have
+        // already begun a step.
         self.has_begun = !comment.any(|line| line.starts_with(" Stage "));
         visit::visit_item_fn(self, function);
         if !self.has_begun {
@@ -140,7 +141,8 @@ impl<'a> Visit<'a> for Steps {
         }
     }
 
-    /// Each call that can fail is part of a step, unless it starts a program or a listener.
+    /// In a script, each call with `?` must come after the first call of `step`, unless the call starts a program or a
+    /// listener.
     fn visit_expr_try(&mut self, tried: &'a syn::ExprTry) {
         let starts = ["server", "server_with", "client", "client_at", "listener", "address"];
         let is_start = match &*tried.expr {
@@ -154,7 +156,8 @@ impl<'a> Visit<'a> for Steps {
         visit::visit_expr_try(self, tried);
     }
 
-    /// The calls in a closure run later, so the source may define the closure before the first step.
+    /// A script may define a closure before the first call of `step`, because the calls in the closure do not run until
+    /// the script calls the closure.
     fn visit_expr_closure(&mut self, closure: &'a syn::ExprClosure) {
         let has_begun = std::mem::replace(&mut self.has_begun, true);
         visit::visit_expr_closure(self, closure);

@@ -269,8 +269,8 @@ impl Client {
             Way::CtrlD if is_terminal => self.presses(vec![4]),
             Way::CtrlD => drop(self.keyboard.take()),
             Way::CtrlC => self.presses(vec![3]),
-            // A terminal sends this signal when its window is closed. The thread that watches this terminal keeps it
-            // open, so the test sends the signal itself.
+            // When a terminal's window is closed, the system sends SIGHUP to the programs in the terminal. In this
+            // test, a thread keeps the terminal open to read its output, so the test sends SIGHUP itself.
             Way::Window => self.signal(Signal::SIGHUP),
             Way::Terminated => self.signal(Signal::SIGTERM),
         }

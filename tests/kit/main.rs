@@ -45,13 +45,13 @@ mod open;
 // These tests need Linux, because they replace the browser with a program.
 #[cfg(target_os = "linux")]
 mod pages;
-// These tests need Linux, because their scripts grade submissions.
+// These tests run the scripts for course platforms, which are written for Linux: for example, they use `timeout`.
 #[cfg(target_os = "linux")]
 mod platforms;
 mod random;
 mod results;
 mod servers;
-// This test needs Linux, because it grades a class.
+// This test uses a function from the module `class`, which is compiled only on Linux.
 #[cfg(target_os = "linux")]
 mod shards;
 mod shell_lines;

@@ -14,8 +14,8 @@ fn rules(lab: u32) -> String {
     rules.split_once("\n## ").unwrap().0.to_owned()
 }
 
-/// Returns the numbers of the stages that a text's marks name. A mark is a note in parentheses, such as `(stage 5)`,
-/// `(stages 3 and 12)`, or `(not graded)`, which names no stage. Returns `None` if the text has no marks.
+/// Returns the numbers of the stages that a text names in parentheses, for example in `(stage 5)` or
+/// `(stages 3 and 12)`. The mark `(not graded)` names no stage. Returns `None` if the text contains no such marks.
 fn marks(text: &str) -> Option<Vec<u32>> {
     let notes = text.split('(').skip(1).filter_map(|rest| rest.split_once(')'));
     let parts: Vec<_> = notes.flat_map(|(note, _)| note.split("; ")).collect();

@@ -215,7 +215,8 @@ impl Steady {
             return Some(vec![(*parts.first()?).to_owned(), advice.collect()]);
         }
         // Threads and programs race, so a ladder's rows may be in a different order, joined, or split, and more or
-        // fewer rows and steps may be left out. The people and the missing event are always the same.
+        // fewer rows and steps may be left out. In every run, the same people are named above the ladder, and the same
+        // event is shown as missing (✗).
         let is_row = |line: &str| line.contains('│') || line.trim_start().starts_with("── ");
         let stays = |line: &&str| !is_row(line) || line.contains('✗');
         let picture = |part: &str| part.lines().filter(stays).collect::<Vec<_>>().join("\n");

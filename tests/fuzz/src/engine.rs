@@ -29,18 +29,19 @@ pub struct Target {
 /// After this many executions, the parser gets a very long input.
 const LONG_EVERY: u64 = 8192;
 
-/// The length of a very long input, in bytes. No parser may hold the whole input in memory unless the parser's target
-/// permits this.
+/// The length of a very long input, in bytes. No parser may hold the whole input in memory unless the check in the
+/// parser's [`Target`] permits this.
 const LONG: usize = 1024 * 1024;
 
 /// After this many executions, the times for a long input and for its beginning are compared.
 const COMPARE_EVERY: u64 = 1024;
 
-/// The lengths of the inputs whose times are compared, in bytes. The longer one is eight times as long.
+/// The lengths of the inputs whose times are compared, in bytes. The longer input is eight times as long as the
+/// shorter input.
 const SHORT_AND_LONG: [usize; 2] = [8 * 1024, 64 * 1024];
 
-/// The maximum ratio of the two times. If the time grows in proportion to the length, the ratio is 8; if the time grows
-/// in proportion to the square of the length, the ratio is 64.
+/// The maximum ratio of the time for the longer input to the time for the shorter input. If the time grows in
+/// proportion to the length, the ratio is 8; if the time grows in proportion to the square of the length, it is 64.
 const MAX_RATIO: u32 = 28;
 
 /// Shorter times are not compared, because their ratio depends too much on chance.
@@ -53,7 +54,7 @@ const MAX_GROWTH: isize = 4 * 1024 * 1024;
 pub struct Run {
     target: &'static Target,
     seed: u64,
-    /// The number of the next execution. Together with the seed and the corpus, it determines the input.
+    /// The number of the next execution. Together with the seed and the corpus, this number determines the input.
     pub next: u64,
     /// The inputs of the corpus, and those that this run has added to it.
     pub kept: Vec<Vec<u8>>,
@@ -76,8 +77,8 @@ impl Run {
         Self { target, seed, next: from, kept, has_begun: false, growth: 0, watch }
     }
 
-    /// Runs the target until `end`, but at most `executions` times. Returns the number of executions. With `coverage`,
-    /// keeps the inputs that reach new code.
+    /// Runs the target until `end`, but with at most `executions` mutated inputs. Returns the number of mutated inputs
+    /// with which the target has run. With `coverage`, keeps the inputs that reach new code.
     ///
     /// # Errors
     /// Returns the first mistake.

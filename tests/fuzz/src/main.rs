@@ -18,7 +18,7 @@ use fuzz::{corpus, targets};
 /// The maximum number of inputs in a corpus that `--guided` writes.
 const MAX_KEPT: usize = 64;
 
-/// The maximum duration of a turn.
+/// The maximum time that a parser or a program gets before the fuzzer goes on to the next one.
 const TURN: Duration = Duration::from_secs(5);
 
 /// The maximum time for finding a shorter input that also exposes a mistake.

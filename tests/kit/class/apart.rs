@@ -158,7 +158,8 @@ fn a_neighbor_that_occupies_all_ports_costs_nothing() {
     let class = Class::new();
     class.add("ann", None);
     class.add("bob", None);
-    // The neighbor also runs in its own namespaces so that it does not delay other tests.
+    // The neighbor, which occupies the ports, and the grader run in separate namespaces from the other tests, so the
+    // neighbor takes no ports from these tests.
     let script = "mkfifo \"$TMPDIR/said\" && { sleep 600 | python3 -c \"$0\" > \"$TMPDIR/said\" & }\n\
                   read -r said < \"$TMPDIR/said\" && exec \"$@\"";
     let folder = tempfile::tempdir().unwrap();

@@ -137,8 +137,8 @@ fn forms_show_that_there_are_hidden_stages_and_nothing_else_about_them() {
 #[test]
 fn a_form_never_gives_0_points_for_a_grader_error() {
     for submission in [incomplete(), ungraded()] {
-        // These formats cannot express a grader error, so no file is written. The systems report a missing file as a
-        // grader failure.
+        // The formats of Gradescope and Classroom 50 cannot express a grader error, so no file is written. Both systems
+        // report a missing result file as a failure of the grader.
         assert_eq!(written("gradescope", &submission), None);
         assert_eq!(written("classroom50", &submission), None);
         let results = json("prairielearn", &submission);

@@ -1,5 +1,5 @@
-//! Frames of lab 3: the reader returns the same frames as a simple model, no matter how the stream is split, and holds
-//! only a few payloads' worth of memory.
+//! Checks the frame reader of lab 3: it returns the same frames as a simple model, no matter how the stream is split,
+//! and holds only a few payloads' worth of memory.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, ErrorKind};
@@ -12,8 +12,8 @@ use crate::targets::cut::Cut;
 /// A function that reads a frame.
 pub type Read = fn(&mut dyn BufRead) -> io::Result<Option<String>>;
 
-/// The maximum memory for one frame, in bytes: the payload, its text (up to three times as long), the model's text, and
-/// the spare capacity of a growing string.
+/// The maximum memory for one frame, in bytes: the payload, its text (up to three times as long), the expected text
+/// from [`Model`], and the spare capacity of a growing string.
 const MOST: usize = 12 * MAX_PAYLOAD;
 
 /// Checks the frame reader of the finished programs.

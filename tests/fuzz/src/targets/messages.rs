@@ -1,5 +1,5 @@
-//! Messages of labs 1 and 2: the finished reader returns the same messages as a simple model, no matter how the stream
-//! is split.
+//! Checks the finished message reader of labs 1 and 2: it returns the same messages as a simple model, no matter how
+//! the stream is split.
 //!
 //! The stream is a pair of connected sockets that preserve the boundaries between sends (`SOCK_SEQPACKET`), so each
 //! `recv` returns one piece, although all pieces are sent before the first is read. No pause is ever needed.
@@ -14,8 +14,8 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socket
 use crate::memory::peak_of;
 use crate::targets::cut::Cut;
 
-/// The maximum memory for one message, in bytes: its bytes, its text (up to three times as long), the model's text, and
-/// the spare capacity of growing strings.
+/// The maximum memory for one message, in bytes: its bytes, its text (up to three times as long), the expected text
+/// from [`Model`], and the spare capacity of growing strings.
 const MOST: usize = 16 * MAX_MESSAGE;
 
 /// A mistake is reported only if this many attempts in a row expose it. If the system pauses this program for 50 ms, a
@@ -81,7 +81,8 @@ fn attempt(kind: u8, bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Returns a stream that delivers the bytes in pieces, and the number of bytes that fit into it.
+/// Returns a stream that delivers the bytes in pieces, and the number of bytes that it delivers: as many as fit into
+/// the socket's buffer.
 fn connected(bytes: &[u8]) -> io::Result<(TcpStream, usize)> {
     let (near, far) =
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;

@@ -1,5 +1,5 @@
-//! Lines of lab 4: requests and replies are the same no matter how the stream is split; what is written is what was
-//! read; and a reader holds only a few lines' worth of memory.
+//! Checks the parsers of lab 4: they read the same requests and replies no matter how the stream is split; a message
+//! stays the same when it is written and read again; and a reader holds only a few lines' worth of memory.
 
 // The client is not a library, so two of its source files are included here as modules.
 #[path = "../../../../solutions/lab4-multi-room/client/src/command.rs"]

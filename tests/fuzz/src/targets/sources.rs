@@ -1,4 +1,4 @@
-//! A student's source files: `cargo lab` finds the exercises in any file, or says why it cannot.
+//! Checks how `cargo lab` reads a student's source files: it finds the exercises in any file, or says why it cannot.
 //!
 //! A source file that overflows the stack crashes the fuzzer. The file is then still in the folder whose name begins
 //! with `fuzz-sources`.
@@ -49,7 +49,7 @@ pub const WORDS: &[&[u8]] = &[
     b"\r\n",
 ];
 
-/// Checks the search for exercises.
+/// Checks the function that finds the exercises in source files.
 ///
 /// # Errors
 /// Returns an error that says what is wrong.

@@ -38,7 +38,7 @@ impl Host {
     /// Starts a client.
     ///
     /// # Errors
-    /// Returns an error if that fails.
+    /// Returns an error if the listener or the client cannot be started.
     pub fn new(lab: u32, program: &Path, rng: &mut StdRng) -> Result<Self, String> {
         let io = |error: std::io::Error| error.to_string();
         let listener = TcpListener::bind("127.0.0.1:0").map_err(io)?;

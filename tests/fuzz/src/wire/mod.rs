@@ -31,8 +31,8 @@ use crate::finding::Finding;
 use crate::wire::clients::Host;
 use crate::wire::servers::Hall;
 
-/// After this many sessions, a server is stopped, and the next one is started. So a mistake can be reproduced
-/// quickly, even if it takes several sessions to occur.
+/// After this many sessions, a server is stopped, and the next one is started. If a mistake occurs only after several
+/// sessions, at most this many sessions must be repeated to reproduce it.
 const SESSIONS: u64 = 100;
 
 /// The number of clients that are served at the same time. A client may wait a second before it exits.
@@ -64,7 +64,7 @@ pub struct Playing {
     lab: u32,
     program: PathBuf,
     seed: u64,
-    /// The number of the next session. Together with the seed, it determines what the peers do.
+    /// The number of the next session. Together with the seed, this number determines what the peers do.
     next: u64,
     /// The number of the first session of the running server.
     first: u64,

@@ -14,10 +14,10 @@ use crate::wire::shared::Shared;
 /// The maximum time for a message to arrive.
 pub const LIMIT: Duration = Duration::from_secs(10);
 
-/// The room in which the two people talk. No script names it.
+/// The room in which the two people talk. No hostile peer's script contains the name of this room.
 const ROOM: &str = "a quiet place";
 
-/// The text with which all messages of the two people begin. No script contains it.
+/// The text with which all messages of the two people begin. No hostile peer's script contains this text.
 const MARK: &str = "between us: ";
 
 /// One of the two people.

@@ -15,13 +15,13 @@ use crate::wire::Kind;
 /// How a peer ends its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It closes the connection, which may hold unread bytes.
+    /// The peer closes the connection, which may hold unread bytes.
     Close,
-    /// It ends its stream and waits for the other end.
+    /// The peer shuts down only its sending direction and keeps the connection open.
     HalfClose,
-    /// It resets the connection.
+    /// The peer resets the connection.
     Reset,
-    /// It does nothing more.
+    /// The peer sends nothing more and keeps the connection open.
     Stall,
 }
 

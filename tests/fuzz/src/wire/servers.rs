@@ -50,7 +50,7 @@ impl Hall {
     /// Starts a server and lets the two people join.
     ///
     /// # Errors
-    /// Returns an error if that fails.
+    /// Returns an error if the server does not start, or if the two people cannot join or talk to each other.
     pub fn open(lab: u32, program: &Path) -> Result<Self, String> {
         let options: &[&str] = if lab == 1 { &["0", "--seats", "100"] } else { &["0"] };
         let server = Program::start(program, options, Screen::Pipes)?;
@@ -175,7 +175,7 @@ impl Visitor {
         Self { script, stream: None, sent: 0, next: 0 }
     }
 
-    /// Does the next step. Returns whether this was the last one.
+    /// Does the visitor's next step. Returns whether this was the visitor's last step.
     fn act(&mut self, server: SocketAddr) -> Result<bool, String> {
         let Some(stream) = &mut self.stream else {
             let stream = TcpStream::connect(server)
