@@ -1,5 +1,5 @@
-//! Reports one clear error on a system without Unix terminals. Otherwise, the compiler would report a separate error
-//! for each line of code that uses a Unix terminal.
+//! Reports one clear error on a system without Unix terminals. Without this build script, the compiler would report a
+//! separate error for each line of code that uses a Unix terminal.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

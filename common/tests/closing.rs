@@ -26,7 +26,8 @@ fn drain_reads_to_the_end_of_the_stream() {
 
 #[test]
 fn a_refused_peer_that_sent_a_lot_reads_the_reason() {
-    // Over TCP, the reason and the end of the stream can arrive before a reset; over a Unix socket, they cannot.
+    // If `refuse` caused a reset, a peer over TCP might still read `full` and the end of the stream first, so this test
+    // would not always fail. Over a Unix socket, the peer always gets the reset instead of the end of the stream.
     let (stream, mut peer) = UnixStream::pair().unwrap();
     peer.write_all(&vec![b'x'; 50_000]).unwrap();
     refuse(Arc::new(TcpStream::from(OwnedFd::from(stream))), b"full\n");

@@ -203,8 +203,8 @@ proptest! {
         prop_assert_eq!(received, expected);
     }
 
-    /// The original server of lab 2 forwards the newlines that our clients send. Despite these newlines, it must not be
-    /// mistaken for our server.
+    /// Although the original server of lab 2 forwards the newlines that our clients send, it must not be mistaken for
+    /// our server.
     #[test]
     fn an_original_server(sent in vec((line(), any::<bool>(), 0..2000_u64), 1..6)) {
         let mut expected = vec!["alice joined!".to_owned()];

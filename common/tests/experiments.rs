@@ -209,7 +209,8 @@ fn endless_input_is_not_awaited() {
 
 #[test]
 fn a_large_number_need_not_be_exact() {
-    // The number differs from system to system, so the expected verdict is calculated from it.
+    // The number of bytes that a system accepts differs from system to system, so the expected verdict is calculated
+    // from this number.
     for guess in [1, 3_000_000, u64::MAX] {
         let text = run("deaf_peer", &guess.to_string());
         let happened: u64 = after(&text, "\nWhat happened: ", "\n").parse().unwrap();

@@ -11,7 +11,8 @@ macro_rules! say {
     }};
 }
 
-/// The maximum number of times that a question is asked. A limit is needed because the replies may come from a program.
+/// The maximum number of times that a question is asked. Without a maximum, a program that sends only invalid replies
+/// would be asked forever.
 const TRIES: usize = 3;
 
 /// If the measured number is at least this large, a prediction between half and twice that number is close enough.

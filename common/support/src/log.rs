@@ -20,13 +20,14 @@ const LIMIT: usize = 1024 * 1024;
 /// The time after which lines are dropped if writing makes no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long the thread sleeps after a write. Waking it for each line would cost more than writing the line.
+/// How long the log thread sleeps after a write. Waking the log thread for each line would cost more than writing the
+/// line.
 const REST: Duration = Duration::from_millis(5);
 
 static LOG: OnceLock<Sender<Entry>> = OnceLock::new();
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
-/// The time when the thread last started or finished a write.
+/// The time when the log thread last started or finished a write.
 static WRITTEN: Mutex<Option<Instant>> = Mutex::new(None);
 
 enum Entry {

@@ -244,7 +244,7 @@ impl<E: Event> Shared<E> {
                 return;
             }
         }
-        // This thread's own client has waited long enough, so a new thread takes over.
+        // This thread must return to its own client, so a new thread processes the remaining events.
         let shared = Arc::clone(self);
         if thread::Builder::new().spawn(move || shared.work_off(usize::MAX)).is_err() {
             self.work_off(usize::MAX);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use support::Room;
 use support::room::{Event, Gather};
 
-/// The time limit for each wait. Only a broken room reaches this limit.
+/// The time limit for each wait. Only a bug in [`Room`], such as a lost event, makes a wait take this long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 enum Message {
@@ -119,8 +119,8 @@ fn events_that_arrive_during_a_round_are_processed_after_it() {
     let first = room.clone();
     thread::spawn(move || first.send_now(Message::Joined(1)));
     assert_eq!(rounds.recv_timeout(PATIENCE).unwrap(), 1);
-    // Neither call waits for the current round to finish. No later event starts another round, so the thread that is in
-    // the room must also process these two events.
+    // Neither call waits for the current round to finish. No later event starts another round, so the thread that is
+    // processing `Joined(1)` must also process `Joined(2)` and `Joined(3)`.
     room.send_now(Message::Joined(2)).unwrap();
     room.send_now(Message::Joined(3)).unwrap();
     drop(open);

@@ -234,8 +234,8 @@ impl Input {
         }
     }
 
-    /// Waits until the program has noticed that the user is leaving. If the program is busy with something else,
-    /// stops it.
+    /// Waits until the program has noticed that the user is leaving. If the program does not notice in time,
+    /// or is only waiting for the answer to a question, this function ends the program.
     pub fn see_off(&self) {
         let mut state = self.state();
         let mut asked = state.asked;

@@ -189,7 +189,7 @@ impl Terminal {
     }
 
     /// Returns the time at which the line last returned by [`Terminal::read_line`] was typed. The line may have been
-    /// waiting since then.
+    /// typed long before [`Terminal::read_line`] returned it.
     pub fn typed(&self) -> Instant {
         self.typed
     }
@@ -386,11 +386,13 @@ impl Screen {
         let Some(printer) = &self.printer else { return };
         let (shown, wait) = mpsc::sync_channel(1);
         if printer.try_send(Piece::Mark(shown)).is_err() {
-            // The queue is full and has not accepted the mark, so wait only a short time.
+            // The queue is full and has not accepted the mark, so no notification will arrive. Wait a short time
+            // instead.
             thread::sleep(LINGER / 10);
             return;
         }
-        // The time limit is needed because the editor does not show the output if the user has just pressed Enter.
+        // Without a time limit, this wait might never end: if the user has just pressed Enter, the editor does not show
+        // the output.
         let _ = wait.recv_timeout(LINGER);
     }
 

@@ -262,8 +262,8 @@ fn a_line_is_one_message_or_none() {
     assert_eq!(shown, format!("{too_long}\n5 bytes: short\n"));
 }
 
-/// Newlines can be typed (Ctrl-V Ctrl-J). They can also be pasted if the terminal leaves bracketed paste enabled even
-/// though the program has turned it off.
+/// Newlines can be typed (Ctrl-V Ctrl-J). Newlines can also be pasted if the terminal leaves bracketed paste enabled
+/// even though the program has turned bracketed paste off.
 fn newlines_in_a_line_become_spaces() {
     for between in ["\x16\n", "\x1b[200~\n\x1b[201~"] {
         let (mut screen, mut program) = start_at_terminal("lines", ADDRESS, "");

@@ -1,5 +1,5 @@
-//! Finds out which parts of the code an input reaches. For this, the compiler must add counters to the code, which it
-//! does only with `--guided`.
+//! Finds out which parts of the code an input reaches. To measure coverage, the program needs counters in its code,
+//! which the compiler adds only with `--guided`.
 //!
 //! With the options in [`FLAGS`], which stable Rust also accepts, LLVM adds an 8-bit counter to each edge between two
 //! basic blocks (see the page `SanitizerCoverage` in Clang's documentation). cargo-fuzz uses the same counters.

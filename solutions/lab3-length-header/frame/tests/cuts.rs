@@ -9,7 +9,7 @@ use proptest::sample::select;
 use solution3_frame::{HEADER, MAX_PAYLOAD, encode, read};
 
 /// A stream whose reads are limited: the iterator's next number is the maximum number of bytes that the next read
-/// returns. A 0 means that a signal interrupts the read.
+/// returns. If the iterator's next number is 0, the next read fails as if a signal had interrupted it.
 struct Cut<'a, L>(&'a [u8], L);
 
 impl<L: Iterator<Item = usize>> Read for Cut<'_, L> {
@@ -28,7 +28,8 @@ fn cut<'a>(bytes: &'a [u8], lengths: &'a [usize]) -> impl BufRead {
 
 fn lengths() -> impl Strategy<Value = Vec<usize>> {
     let lengths = vec(prop_oneof![0..9_usize, 1..100_usize], 1..20);
-    // The last number is 1: if all numbers were 0, every read would be interrupted.
+    // The list of lengths ends with 1: if all lengths were 0, every read would be interrupted, and the test would never
+    // end.
     lengths.prop_map(|lengths| [lengths, vec![1]].concat())
 }
 
