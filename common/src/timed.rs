@@ -55,9 +55,9 @@ pub struct TimedReader<'a> {
 
 impl<'a> TimedReader<'a> {
     /// Reads messages from `stream`. Each message may take at most `limit`, from its first byte to its last. If a
-    /// message takes longer than `limit`, a read returns an error of kind [`ErrorKind::TimedOut`], and the stream can no
-    /// longer be used. The caller sends the messages to `room`, which is notified whenever all received bytes have been
-    /// read.
+    /// message takes longer than `limit`, a read returns an error of kind [`ErrorKind::TimedOut`], and the stream can
+    /// no longer be used. The caller sends the messages to `room`, which is notified whenever all received bytes have
+    /// been read.
     pub fn new(stream: &'a TcpStream, limit: Duration, room: &'a dyn Gather) -> Self {
         let reader = BufReader::with_capacity(16 * 1024, stream);
         Self { reader, limit, has_begun: false, deadline: None, room }

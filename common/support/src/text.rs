@@ -88,8 +88,8 @@ pub fn has_invisible(name: &str) -> bool {
 /// assert_ne!(same_name("alice"), same_name("\u{430}lice"));
 /// ```
 pub fn same_name(name: &str) -> String {
-    // Lowercasing turns `ẞ` into `ß`, and uppercasing turns `ß` into `SS`. So both steps together turn
-    // `ẞ`, `ß`, and `SS` into `SS`.
+    // Lowercasing turns `ẞ` into `ß`, and uppercasing turns `ß` into `SS`. So both steps together turn `ẞ`,
+    // `ß`, and `SS` into `SS`.
     let lower = name.nfkc().flat_map(char::to_lowercase);
     let upper = lower.flat_map(char::to_uppercase);
     let folded: String = upper.flat_map(char::to_lowercase).nfkc().collect();
