@@ -199,7 +199,8 @@ fn join(members: &mut BTreeMap<u64, Member>, id: u64, mut newcomer: Member) -> b
 /// Stage 5: create the line that all members, including the speaker, get.
 ///
 /// The client has already put the speaker's nickname at the beginning of the message, as the original client does: for
-/// the message `alice: hello`, the line is exactly this text, followed by a newline. [`run_room`] sends it.
+/// the message `alice: hello`, the line is exactly this text, followed by a newline. [`run_room`] sends this line to
+/// all members.
 ///
 /// Stage 10 extends this function: no member can speak under another member's name. Every line begins with
 /// `alice: `, where `alice` is the speaker's `nickname`. This prefix is added to each message that does not begin with

@@ -74,7 +74,8 @@ fn receive(stream: &TcpStream, screen: &Screen, goodbye: &[u8]) -> io::Result<()
 ///
 /// Stage 11 tests this function with three people. Stage 12 tests this function: only the server obeys a disconnect; to
 /// a client, a disconnect is a payload like any other. Stage 13 tests this function: characters that would control a
-/// terminal must be shown as harmless symbols. [`Screen::print`] does this; `println!` does not.
+/// terminal must be shown as harmless symbols. [`Screen::print`] replaces control characters with symbols; `println!`
+/// does not.
 ///
 /// Stage 15 (bonus) tests this function over bad networks.
 fn show_frames(stream: &TcpStream, screen: &Screen) -> io::Result<()> {

@@ -128,12 +128,12 @@ fn run_room(members: &mut BTreeMap<u64, Outbox>, events: impl Iterator<Item = Ev
 /// frame is created only once: all members share the same [`Bytes`].
 ///
 /// Stage 8 tests this function: a frame's header holds the number of bytes in that frame's payload. The payload may be
-/// empty. It may also be longer than it was on arrival, because U+FFFD has replaced invalid bytes.
+/// empty. A payload may also be longer than it was on arrival, because U+FFFD has replaced invalid bytes.
 ///
 /// Stage 11 tests this function together with the client: three people talk.
 ///
-/// Stage 13 tests this function: a payload may contain characters that would control the server's terminal.
-/// [`log_all`] prints them as harmless symbols; `println!` does not.
+/// Stage 13 tests this function: a payload may contain characters that would control the server's terminal. [`log_all`]
+/// replaces control characters with symbols; `println!` does not.
 ///
 /// Stage 14 (bonus) tests this function with a crowd.
 fn relay(members: &mut BTreeMap<u64, Outbox>, speaker: u64, payloads: &[String]) {

@@ -1,7 +1,7 @@
 //! The lab 4 client: one thread sends commands, and the other receives replies.
 //!
-//! A message identifies its room by a number that the server has chosen. One thread receives this number in a reply,
-//! and the other thread needs it for the next request. So the two threads share the rooms (`rooms.rs`).
+//! A message identifies its room by a number that the server has chosen. The receiving thread gets this number in a
+//! reply, and the sending thread needs it for the next request, so both threads share the list of rooms (`rooms.rs`).
 
 mod command;
 mod rooms;

@@ -1,4 +1,5 @@
-//! The client's rooms and its requests that have no reply yet. The sending thread and the receiving thread share them.
+//! The data that the sending thread and the receiving thread share: the client's rooms and its requests that have no
+//! reply yet.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -41,7 +42,7 @@ struct State {
     errors: usize,
     /// If the latest join failed, the room and the time when the user was notified.
     lost: Option<(String, Instant)>,
-    /// Whether the user is leaving. If so, no function waits for replies anymore.
+    /// Whether the user is leaving, in which case no function waits for replies anymore.
     is_leaving: bool,
 }
 
@@ -234,8 +235,8 @@ impl State {
         }
     }
 
-    /// Checks whether a join was refused. This is certain if there are more errors than the other requests could have
-    /// caused; the oldest join without a reply is then removed.
+    /// Checks whether a join was refused. A refusal is certain if the client has received more errors than the other
+    /// requests could have caused; the oldest join without a reply is then removed.
     fn look_for_refusal(&mut self) {
         let others = self.asked.iter().filter(|(request, _)| !is_join(request)).count();
         let at = self.asked.iter().position(|(request, _)| is_join(request));

@@ -97,9 +97,9 @@ fn read_join(room: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Pro
 /// The first line has already been read; `room_ref` is its value. The fields follow in the order of the wire
 /// format; the value of `MESSAGE` can have several lines.
 ///
-/// Stage 7 extends this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if one of them is not
-/// a number, the lines of this message must never be read as requests, because the text may contain anything, including
-/// `KILL_SERVICE`.
+/// Stage 7 extends this function: `room_ref` and `JOIN_ID` must be numbers ([`number`]). Even if `room_ref` or
+/// `JOIN_ID` is not a number, the lines of this message must never be read as requests, because the text may contain
+/// anything, including `KILL_SERVICE`.
 fn read_chat(room_ref: &str, lines: &mut Lines<impl BufRead>) -> Result<Request, Problem> {
     todo!("stage 3: read the rest of a chat message")
 }

@@ -91,7 +91,8 @@ fn talk(id: i64, stream: &Arc<TcpStream>, hall: &Room<Event>, limit: Duration) -
     result
 }
 
-/// Passes each incoming request to the hall until the stream ends or the client disconnects.
+/// Passes each incoming request to the hall, which owns all clients and rooms, until the stream ends or the client
+/// disconnects.
 fn receive_requests(id: i64, reader: TimedReader, hall: &Room<Event>) -> Result<()> {
     let mut lines = Lines::new(reader, TimedReader::restart);
     loop {

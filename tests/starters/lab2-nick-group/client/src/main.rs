@@ -62,8 +62,8 @@ fn chat(
 ///
 /// Returns the first message after the nickname, or `None` if the server closes the connection instead. Neither `NICK`
 /// nor the nickname ends with a newline ([`Messages::handshake`]), and the server gets nothing else. Any other text in
-/// place of `NICK` is the server's refusal. The client does not reply to it; the function returns it as the first
-/// message. The function prints nothing; [`chat`] shows the first message.
+/// place of `NICK` is the server's refusal. The client does not reply to a refusal; the function returns the refusal as
+/// the first message. The function prints nothing; [`chat`] shows the first message.
 ///
 /// Stage 11 tests this function: a client that is refused, before or after `NICK`, shows the reason.
 fn answer_nick(

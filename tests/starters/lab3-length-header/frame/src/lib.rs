@@ -8,7 +8,7 @@ use std::io::{self, BufRead, ErrorKind};
 /// The length of a header, in bytes.
 pub const HEADER: usize = 64;
 
-/// The maximum length of a payload, in bytes. A header that announces a longer payload is an error.
+/// The maximum length of a payload, in bytes. A header that announces more than the maximum is an error.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// Stage 1: create a frame from `payload`.
@@ -27,7 +27,7 @@ pub fn encode(payload: &str) -> Vec<u8> {
 /// `None` means that the stream has ended between two frames, which is a normal end. If the stream ends within a frame,
 /// that frame was cut off; no part of it is ever returned.
 ///
-/// Bytes that are not UTF-8 become U+FFFD, which is three bytes long. So the text can become longer than
+/// Bytes that are not UTF-8 become U+FFFD, which is three bytes long, so the text can become longer than
 /// [`MAX_PAYLOAD`]. No receiver would accept such a long payload, so text that has become too long is also an error.
 ///
 /// # Errors

@@ -22,8 +22,7 @@ pub struct Lines<R> {
     /// The bytes of the line that is being read. The vector is kept to avoid an allocation for each line.
     bytes: Vec<u8>,
     put_back: Option<String>,
-    /// Whether a line that did not begin a message has been reported. If so, lines are skipped until a line begins a
-    /// message.
+    /// Whether an invalid message has been reported, in which case lines are skipped until a line begins a message.
     pub(crate) is_skipping: bool,
 }
 
@@ -58,7 +57,7 @@ impl<R: BufRead> Lines<R> {
     /// line.
     ///
     /// Stage 7 extends this function: a line of more than `limit` bytes is [`Problem::TooLong`]. The function returns
-    /// this error before the line has ended, because the line might never end and must not fill the program's memory. A
+    /// `TooLong` before the line has ended, because the line might never end and must not fill the program's memory. A
     /// complete line must also pass the check in `short_enough`.
     ///
     /// Stage 8 extends this function: every `\r` right before the `\n` is dropped. Bytes that are not UTF-8 become

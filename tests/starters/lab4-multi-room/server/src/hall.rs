@@ -1,4 +1,4 @@
-//! The connected clients, the rooms, and each room's members.
+//! The hall: the connected clients, the rooms, and each room's members.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -18,7 +18,7 @@ pub struct Hall {
     clients: BTreeMap<i64, Client>,
     rooms: BTreeMap<i64, Room>,
     room_refs: BTreeMap<String, i64>,
-    /// References start at 1 and are never reused.
+    /// Room references are numbers that start at 1 and are never reused.
     last_room_ref: i64,
     /// A room's reference, and the messages that have not been pushed into its members' outboxes yet. Pushing many
     /// messages together costs little more than pushing one.
@@ -129,11 +129,12 @@ impl Hall {
     /// Stage 6: let a client leave all its rooms and the hall.
     ///
     /// For each of alice's rooms, in the order in which she joined them, all members, including alice if she is still
-    /// connected, get the message `alice has left this chatroom.` Then she is removed from the hall. When her outbox is
-    /// dropped, it sends the bytes that it still holds and then closes the connection.
+    /// connected, get the message `alice has left this chatroom.` Then she is removed from `clients`, the server's list
+    /// of connected clients. When her outbox is dropped, it sends the bytes that it still holds and then closes the
+    /// connection.
     ///
     /// This function is called whenever a connection ends, even if its client has already disconnected. For a client
-    /// that is no longer in the hall, nothing happens.
+    /// that is no longer in `clients`, nothing happens.
     ///
     /// Stage 13 tests this function together with the client: people leave in every possible way, and the remaining
     /// members are notified.
