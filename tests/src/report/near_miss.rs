@@ -82,7 +82,7 @@ pub fn near_misses(evidence: &Evidence, events: &[Event], lab: &Lab) -> Vec<Stri
     if *is_screen {
         misses.extend(was_removed(name, message, evidence, events));
         misses.extend(shown_before(message, evidence));
-        misses.extend(not_sent(name, message, rest, events));
+        misses.extend(has_not_reached(name, message, rest, events));
     }
     misses.extend(only_typed(name, message, rest, events));
     misses.iter().map(|miss| quoted_line(miss)).collect()
@@ -99,9 +99,9 @@ fn shown_before(message: &[u8], evidence: &Evidence) -> Option<String> {
     })
 }
 
-/// Returns a remark if a client could not show the message because the server had not sent it to this client. The
-/// grader sees what the server sends to the client only if it tests both programs together.
-fn not_sent(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
+/// Returns a remark if a client could not show the message because the message never reached this client. The grader
+/// sees what reaches the client only if it tests both programs together.
+fn has_not_reached(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option<String> {
     let mut got = Vec::new();
     for event in events.iter().filter(|event| event.who == name) {
         if let EventKind::Got(_, Wire::Bytes(bytes)) = &event.what {
@@ -112,7 +112,7 @@ fn not_sent(name: &str, message: &[u8], rest: &[u8], events: &[Event]) -> Option
     let text = content(&message).as_bytes();
     let is_missing = !got.is_empty() && text.len() >= SHORT;
     let is_missing = is_missing && find(&got, text).is_none() && find(rest, text).is_none();
-    is_missing.then(|| format!("the server did not send this text to {name}"))
+    is_missing.then(|| format!("this text never reached {name}'s client"))
 }
 
 /// Returns the expected text without `…`, which stands for any other text in the line.
