@@ -183,8 +183,12 @@ pub fn to_text(screens: &[Screen], columns: usize) -> String {
 /// terminal, too.
 const CONTINUED: &str = "↪ ";
 
+/// In a report with fewer columns than this, there is no room for the mark.
+const NARROW: usize = 8;
+
 /// Wraps the lines for a report of this width and returns the last rows.
 pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
+    let mark = if room < NARROW { "" } else { CONTINUED };
     let mut rows = Vec::new();
     for line in lines {
         let line = line.trim_end();
@@ -192,8 +196,8 @@ pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
         let rest = &line[first.len()..];
         rows.push(first);
         if !rest.is_empty() {
-            let rest = folded(rest, room - width(CONTINUED));
-            rows.extend(rest.iter().map(|row| format!("{CONTINUED}{row}")));
+            let rest = folded(rest, room - width(mark));
+            rows.extend(rest.iter().map(|row| format!("{mark}{row}")));
         }
     }
     if rows.len() > last {
