@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::crowd::member::State;
+use crate::crowd::member::{Person, State};
 use crate::crowd::record::{Item, ItemKind, Record, Way};
 use crate::crowd::violation::{Rule, Violation};
 
@@ -81,7 +81,8 @@ impl State {
                         }
                         ItemKind::Text(_) => format!("a message from {sender}"),
                     };
-                    let sentence = format!("{name} was a member, but did not get {what}");
+                    let others = self.others_got(who, number);
+                    let sentence = format!("{name} was a member, but did not get {what}{others}");
                     let mut violation = Violation::lacking(rule, who, sentence);
                     violation.items.push(number);
                     violation.items.extend(next);
@@ -113,6 +114,19 @@ impl State {
         was_member && (!has_vanished || is_noticed || self.first_seen[number].is_some())
     }
 
+    /// Returns words that say how many other people got a message. If it is always the same number, the server may have a
+    /// limit.
+    fn others_got(&self, who: usize, number: usize) -> String {
+        let got =
+            |person: &Person| person.rooms.values().any(|member| member.got.contains(&number));
+        let others = self.people.iter().enumerate().filter(|(other, _)| *other != who);
+        match others.filter(|(_, person)| got(person)).count() {
+            0 => String::new(),
+            1 => "; 1 other person got it".to_owned(),
+            count => format!("; {count} other people got it"),
+        }
+    }
+
     /// In a wire format without announcements, returns a violation if a person received none of the probes from the
     /// others.
     fn deaf(&self, record: &Record, present: &BTreeSet<usize>) -> Option<Violation> {
@@ -123,7 +137,8 @@ impl State {
         let who = *present.iter().find(deaf)?;
         let call = |item: &Item| item.who != who && !item.is_late;
         let number = record.items.iter().rposition(call)?;
-        let sentence = format!("{} is connected, but got no message", record.name(who));
+        let others = self.others_got(who, number);
+        let sentence = format!("{} is connected, but got no message{others}", record.name(who));
         let mut violation = Violation::lacking(Rule::Lost, who, sentence);
         violation.expected = Some(record.expected(&record.items[number], ""));
         violation.items.push(number);
