@@ -114,7 +114,7 @@ impl Class {
     fn expect_points(&mut self, name: &str, points: usize) {
         self.expect(name, move |found| {
             let points = u32::try_from(points).unwrap();
-            let found_points = found.points.map(|points| points - bonus(found));
+            let found_points = found.points.map(|points| points - found.bonus().0);
             assert_eq!((found_points, found.complete), (Some(points), true), "{}", shown(found));
         });
     }
@@ -318,12 +318,6 @@ fn first_report(submission: &Submission, number: u32) -> &str {
     };
     let stage = stages.iter().find(|stage| is_server(stage.stage) && stage.report.is_some());
     &stage.unwrap_or_else(|| panic!("{}", shown(submission))).report.as_ref().unwrap().text
-}
-
-/// Returns the points for the bonus stages.
-fn bonus(submission: &Submission) -> u32 {
-    let stages = submission.labs.iter().flat_map(|lab| &lab.stages);
-    stages.filter(|stage| stage.bonus).filter_map(|stage| stage.points).sum()
 }
 
 /// Describes a submission in a few lines.

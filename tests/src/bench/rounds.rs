@@ -16,7 +16,7 @@ use load::{latency, throughput};
 use crate::bench::plan::{LATENCY_RATE, Measurement, Plan};
 use crate::bench::results::{Fault, Quantity, Results, Spread};
 use crate::bench::server::{Contender, Server};
-use crate::journal::unwritten::unwritten_stages;
+use crate::journal::unwritten::{first_unwritten, unwritten_stages};
 use crate::journal::visible::visible;
 use crate::system::usage;
 
@@ -178,11 +178,8 @@ fn measure(
     result.map_err(|error| {
         let (status, said) = server.last_words();
         let is_students = matches!(contender, Contender::Server { is_students: true, .. });
-        if let Some(stage) = unwritten_stages(&said).into_iter().min().filter(|_| is_students) {
-            let lab = plan.lab;
-            let what = format!(
-                "stage {lab}.{stage} is not written yet; run this first: cargo lab check {lab}"
-            );
+        let unwritten = first_unwritten(plan.lab, unwritten_stages(&said));
+        if let Some(what) = unwritten.filter(|_| is_students) {
             return fault(what, true);
         }
         let mut what = format!("{error:#}");

@@ -10,6 +10,7 @@ use crate::crowd::player::{Played, play};
 use crate::crowd::silence::Manner;
 use crate::harness::{Harness, Run};
 use crate::journal::failure::{Check, Failure};
+use crate::journal::unwritten::first_unwritten;
 use crate::system::program::Runnable;
 
 /// The outcome of running a plan, and how the server ended if it is no longer running.
@@ -46,11 +47,14 @@ pub fn game(
     let harness = Harness::new(server.clone(), client, plan.seed);
     let limit = Duration::from_mins(2);
     let game = game_of(&harness, plan, &Limits { patience, limit }, progress);
-    match &game {
-        Ok(game) if game.played.violation.is_none() => {}
-        _ => unwritten(&harness, plan.lab).map_or(Ok(()), Err)?,
+    match game {
+        Ok(game) if game.played.violation.is_none() => Ok(game),
+        // If a stage is not written yet, that explains the failure.
+        _ => match first_unwritten(plan.lab, harness.journal().unwritten_stages()) {
+            Some(why) => Err(Failure::Grader(why)),
+            None => game,
+        },
     }
-    game
 }
 
 /// Starts a harness's server and plays a plan against it. If a rule is broken, the script of this harness ends.
@@ -87,12 +91,4 @@ pub fn game_of(
         other => format!("{other:?}"),
     });
     Ok(Game { played, ended, run: Some((harness.run(), begin)) })
-}
-
-/// If the server reported that some stages are not written yet, returns an error that names the first of them.
-fn unwritten(harness: &Harness, lab: u32) -> Option<Failure> {
-    let stage = harness.journal().unwritten_stages().into_iter().min()?;
-    let why =
-        format!("stage {lab}.{stage} is not written yet; run this first: cargo lab check {lab}");
-    Some(Failure::Grader(why))
 }

@@ -13,6 +13,12 @@ pub fn unwritten_stages(text: &str) -> Vec<u32> {
     stages
 }
 
+/// Returns a message that names the first of a lab's unwritten stages, if there are any.
+pub fn first_unwritten(lab: u32, stages: Vec<u32>) -> Option<String> {
+    let stage = stages.into_iter().min()?;
+    Some(format!("stage {lab}.{stage} is not written yet; run this first: cargo lab check {lab}"))
+}
+
 /// Returns the text without the panic messages of unwritten stages, because these messages say nothing about an earlier
 /// stage.
 pub fn without_unwritten(text: &str) -> String {

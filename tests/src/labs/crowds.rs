@@ -14,6 +14,9 @@ use crate::journal::failure::{Check, Failure, NOTHING};
 use crate::journal::timeout::TIMEOUT;
 use crate::journal::visible::visible;
 
+/// The only step of these stages.
+pub const STEP: &str = "a crowd talks, joins, and leaves (the ladder shows only what matters)";
+
 /// The size of the crowd. All events together take about a second.
 const EXTENT: Extent = Extent { people: 12, events: 150, time: Duration::from_millis(500) };
 

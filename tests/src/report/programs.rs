@@ -118,7 +118,7 @@ pub fn without_unheard(mut events: Vec<Event>, programs: &[(String, Ended)]) -> 
     let gone: Vec<_> = gone
         .filter_map(|(at, (name, ended))| {
             let number = number(name, &programs[..at]);
-            let exit = start(name, number, &events)? + ended.after;
+            let exit = start(name, number, &events)?.saturating_add(ended.after);
             Some((name, exit..start(name, number + 1, &events).unwrap_or(Duration::MAX)))
         })
         .collect();

@@ -191,12 +191,11 @@ pub fn wrap(lines: &[String], room: usize, last: usize) -> Vec<String> {
     let mark = if room < NARROW { "" } else { CONTINUED };
     let mut rows = Vec::new();
     for line in lines {
-        let line = line.trim_end();
-        let first = folded(line, room).swap_remove(0);
-        let rest = &line[first.len()..];
-        rows.push(first);
+        let mut parts = folded(line.trim_end(), room).into_iter();
+        rows.extend(parts.next());
+        let rest: String = parts.collect();
         if !rest.is_empty() {
-            let rest = folded(rest, room - width(mark));
+            let rest = folded(&rest, room - width(mark));
             rows.extend(rest.iter().map(|row| format!("{mark}{row}")));
         }
     }

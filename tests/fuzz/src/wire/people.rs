@@ -60,7 +60,8 @@ impl Person {
         }
         let heard = Arc::new(Shared::default());
         let (reader, hearing) = (stream.try_clone().map_err(io)?, Arc::clone(&heard));
-        thread::spawn(move || listen(&hearing, lab, name, other, reader));
+        let ear = Ear { lab, name, other, asked: false, next: 1 };
+        thread::spawn(move || listen(&hearing, ear, reader));
         let person = Self { lab, name, stream, heard, said: 0 };
         person
             .wait(|state| (lab == 3 || state.has_joined).then_some(()))
@@ -116,24 +117,17 @@ impl Drop for Person {
     }
 }
 
-fn listen(
-    heard: &Shared<State>,
-    lab: u32,
-    name: &'static str,
-    other: &'static str,
-    mut stream: TcpStream,
-) {
-    let mut ear = Ear { lab, name, other, asked: false, next: 1 };
+fn listen(heard: &Shared<State>, mut ear: Ear, mut stream: TcpStream) {
     let (mut arrived, mut bytes) = (Vec::new(), vec![0; 64 * 1024]);
     loop {
         let count = stream.read(&mut bytes).unwrap_or(0);
         arrived.extend_from_slice(&bytes[..count]);
         let mut used = 0;
         let is_over = heard.change(|state| {
-            while let Some((heard, length)) = hear(lab, &arrived[used..], ear.asked) {
+            while let Some((heard, length)) = hear(ear.lab, &arrived[used..], ear.asked) {
                 let message = &arrived[used..used + length];
                 if heard == Heard::Nick {
-                    let _ = stream.write_all(name.as_bytes());
+                    let _ = stream.write_all(ear.name.as_bytes());
                 }
                 if let Err(why) = ear.take(heard, message, state) {
                     let shown: String =

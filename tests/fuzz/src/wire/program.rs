@@ -105,17 +105,14 @@ impl Program {
     /// # Errors
     /// Returns an error if the program does not print `text` in time.
     pub fn prints(&self, text: &str, limit: Duration) -> Result<String, String> {
-        let printed = |printed: &mut Printed| {
+        let found = self.printed.wait(Instant::now() + limit, |printed| {
             let shown = String::from_utf8_lossy(&printed.bytes);
             let after = shown.split_once(text).and_then(|(_, after)| after.split_once('\n'));
-            let found = after.map(|(rest, _)| Ok(rest.to_owned()));
-            let is_over = || (printed.open == 0).then_some(Err(()));
-            found.or_else(is_over)
-        };
-        let found = self.printed.wait(Instant::now() + limit, printed);
+            let found = after.map(|(rest, _)| rest.to_owned());
+            (found.is_some() || printed.open == 0).then_some(found)
+        });
         let shown = || String::from_utf8_lossy(&self.printed.lock().bytes).into_owned();
-        let failed = |()| format!("it does not print {text:?}, only {:?}", shown());
-        found.unwrap_or(Err(())).map_err(failed)
+        found.flatten().ok_or_else(|| format!("it does not print {text:?}, only {:?}", shown()))
     }
 
     /// Checks that the program has printed neither a panic nor a character that could control a terminal.

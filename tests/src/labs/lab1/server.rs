@@ -319,9 +319,6 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
 
 /// Stage 15: A crowd talks.
 pub fn a_crowd_talks(harness: &Harness) -> Check {
-    harness.step(
-        &["accept_clients", "relay", "receive_messages", "send"],
-        "a crowd talks, joins, and leaves (the ladder shows only what matters)",
-    );
+    harness.step(&["accept_clients", "relay", "receive_messages", "send"], crowds::STEP);
     crowds::talks(harness, 1)
 }

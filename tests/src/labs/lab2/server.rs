@@ -434,9 +434,6 @@ pub fn finds_messages_however_split(harness: &Harness) -> Check {
 
 /// Stage 16: A crowd talks.
 pub fn a_crowd_talks(harness: &Harness) -> Check {
-    harness.step(
-        &["run_room", "join", "broadcast", "receive_messages", "leave"],
-        "a crowd talks, joins, and leaves (the ladder shows only what matters)",
-    );
+    harness.step(&["run_room", "join", "broadcast", "receive_messages", "leave"], crowds::STEP);
     crowds::talks(harness, 2)
 }

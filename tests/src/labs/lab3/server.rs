@@ -274,9 +274,6 @@ pub fn counts_connections(harness: &Harness) -> Check {
 
 /// Stage 14: A crowd talks.
 pub fn a_crowd_talks(harness: &Harness) -> Check {
-    harness.step(
-        &["run_room", "relay", "talk", "receive_frames"],
-        "a crowd talks, joins, and leaves (the ladder shows only what matters)",
-    );
+    harness.step(&["run_room", "relay", "talk", "receive_frames"], crowds::STEP);
     crowds::talks(harness, 3)
 }

@@ -441,9 +441,6 @@ pub fn ends_on_kill_service(harness: &Harness) -> Check {
 
 /// Stage 15: A crowd talks.
 pub fn a_crowd_talks(harness: &Harness) -> Check {
-    harness.step(
-        &["say", "join", "leave", "take_out", "disconnect"],
-        "a crowd talks, joins, and leaves (the ladder shows only what matters)",
-    );
+    harness.step(&["say", "join", "leave", "take_out", "disconnect"], crowds::STEP);
     crowds::talks(harness, 4)
 }
