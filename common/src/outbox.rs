@@ -27,7 +27,7 @@ pub const MAX_BACKLOG: usize = 1024 * 1024;
 const MAX_GATHERED: usize = 256 * 1024;
 
 /// The maximum number of pieces in one send.
-const MAX_PIECES: usize = 16;
+const MAX_PIECES: usize = 64;
 
 /// The maximum number of bytes that one write takes from a backlog.
 const CHUNK: usize = 16 * 1024;

@@ -166,14 +166,14 @@ impl Person {
         Ok(())
     }
 
-    /// Waits until the server confirms that this client has joined.
+    /// Waits until the server confirms that this client has joined. The client receives nothing until its turn comes.
     fn finish_joining(&mut self, wire: Wire) -> Result<()> {
         let reply = match wire.joining() {
             Joining::Connect => return Ok(()),
             Joining::Nickname { welcome, .. } => {
-                self.wait_for(PATIENCE, |bytes| end_of(bytes, welcome))?
+                self.wait_for(ALL_IN, |bytes| end_of(bytes, welcome))?
             }
-            Joining::Request { last_field } => self.wait_for(PATIENCE, |bytes| {
+            Joining::Request { last_field } => self.wait_for(ALL_IN, |bytes| {
                 let field = end_of(bytes, last_field)?;
                 Some(field + end_of(&bytes[field..], b"\n")?)
             })?,
