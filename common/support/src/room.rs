@@ -21,6 +21,9 @@ const LIMIT: usize = 512 * 1024;
 /// The number of rounds after which a thread leaves the room and returns to its own client.
 const ROUNDS: usize = 64;
 
+/// The maximum number of times that a thread yields before each round.
+const YIELDS: usize = 16;
+
 /// An event in a room.
 pub trait Event: Send + 'static {
     /// If the event consists of one or more messages, returns the connection's number and the messages.
@@ -203,6 +206,21 @@ impl<E: Event> Shared<E> {
         self.work_off(ROUNDS);
     }
 
+    /// Yields once, and again as long as other threads add events, so that all of these events need only one send for
+    /// each receiver.
+    fn let_others_add(&self) {
+        let added = || lock(&self.waiting).events.len();
+        let mut before = added();
+        for _ in 0..YIELDS {
+            thread::yield_now();
+            let after = added();
+            if after == before {
+                return;
+            }
+            before = after;
+        }
+    }
+
     /// Processes the waiting events, unless another thread is already processing events.
     fn work_off(self: &Arc<Self>, rounds: usize) {
         for _ in 0..rounds {
@@ -210,8 +228,7 @@ impl<E: Event> Shared<E> {
                 // The lock is never poisoned, because no panic escapes from a round.
                 let Ok(mut worker) = self.worker.try_lock() else { return };
                 let Worker { round, events } = &mut *worker;
-                // Lets other threads add their events first, so that all of these events need only one send.
-                thread::yield_now();
+                self.let_others_add();
                 lock(&self.waiting).swap(events);
                 if !events.is_empty() {
                     let result =
