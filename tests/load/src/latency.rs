@@ -15,12 +15,6 @@ use crate::wire::Wire;
 /// The time before the measurement, during which messages are not counted.
 const WARM_UP: Duration = Duration::from_millis(200);
 
-/// The longest wait, in milliseconds, before the clock is checked again.
-const LOOK_AGAIN: u16 = 50;
-
-/// When its socket is full, the sender waits at most this long, in milliseconds, before it tries again.
-const SEND_AGAIN: u16 = 1;
-
 /// The result of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
@@ -52,7 +46,6 @@ pub fn measure(
     let count = skipped + number_in(time)?.max(1);
     let people = People { senders: 1, receivers, deaf: 0 };
     let mut session = Session::begin(address, wire, people, count.into())?;
-    session.tick_every(interval)?;
     let begin = Instant::now();
     let due = |number: u32| begin + interval * (number + 1);
     let mut latencies = Vec::with_capacity(receivers * count as usize);
@@ -69,8 +62,8 @@ pub fn measure(
                 break;
             }
         }
-        let is_held_up = session.send()?;
-        session.turn(if is_held_up { SEND_AGAIN } else { LOOK_AGAIN }, &mut |heard| {
+        session.send()?;
+        session.turn(&mut |heard| {
             let now = Instant::now();
             let heard = heard.filter_map(|number| u32::try_from(number).ok());
             let counted = heard.filter(|number| *number >= skipped);

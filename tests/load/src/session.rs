@@ -1,16 +1,19 @@
 //! People in a conversation: they send, receive, and check every byte that arrives.
 //!
-//! The load generator has only one thread so that it uses at most one processor and leaves the others to the server.
+//! The load generator has only one thread so that it uses at most one processor and leaves the others to the server. This
+//! thread never sleeps. Otherwise, each send that wakes it would cost the server more time than the send itself, and luck
+//! would decide how many sends do so. On a network, a server never has to wake its clients.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use socket2::SockRef;
 
 use crate::ledger::{Ear, Ledger};
 use crate::mistake::{Found, Mistake};
@@ -33,9 +36,6 @@ const READ: usize = 256 * 1024;
 /// The maximum number of events per wake-up.
 const EVENTS: usize = 1024;
 
-/// The epoll data of the timer; the epoll data of a receiver is its number.
-const TIMER: u64 = u64::MAX;
-
 /// How many people of each kind take part in a session.
 #[derive(Clone, Copy, Debug)]
 pub struct People {
@@ -52,7 +52,6 @@ pub struct Session {
     /// The messages that were sent, and who has received them.
     pub ledger: Ledger,
     epoll: Epoll,
-    timer: Option<TimerFd>,
     receivers: Vec<Receiver>,
     deaf: Vec<Person>,
     /// For each sender, the bytes that its socket has not accepted yet.
@@ -89,6 +88,9 @@ impl Session {
         let mut receivers = Vec::with_capacity(people.len());
         for (number, mut person) in people.into_iter().enumerate() {
             person.stream.set_nonblocking(true)?;
+            // A client that has replied to a prompt acknowledges later, and then on the server's processor: Linux
+            // considers its connection interactive. All clients begin in the same state, also the relay's.
+            SockRef::from(&person.stream).set_tcp_quickack(true)?;
             epoll.add(&person.stream, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
             let begun = std::mem::take(&mut person.unread);
             receivers.push(Receiver { person, ear: ledger.ear(number, wire.echoes()), begun });
@@ -96,7 +98,6 @@ impl Session {
         Ok(Self {
             ledger,
             epoll,
-            timer: None,
             receivers,
             deaf,
             unsent: vec![Vec::new(); senders],
@@ -105,18 +106,6 @@ impl Session {
             progress: (0, Instant::now()),
             stopped: None,
         })
-    }
-
-    /// Limits the duration of each later [`Session::turn`] to this interval, with the precision of the system's timers.
-    ///
-    /// # Errors
-    /// Returns an error if the system has no timer.
-    pub fn tick_every(&mut self, interval: Duration) -> Result<()> {
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
-        timer.set(Expiration::Interval(interval.into()), TimerSetTimeFlags::empty())?;
-        self.epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
-        self.timer = Some(timer);
-        Ok(())
     }
 
     /// Queues a sender's next message, unless too many of its messages are in flight. Returns whether the message was
@@ -137,12 +126,11 @@ impl Session {
         self.stopped.get_or_insert_with(Instant::now);
     }
 
-    /// Sends as many bytes as the sockets accept. Returns whether some bytes were not accepted.
+    /// Sends as many bytes as the sockets accept now.
     ///
     /// # Errors
     /// Returns an error if a sender was disconnected.
-    pub fn send(&mut self) -> Result<bool> {
-        let mut is_held_up = false;
+    pub fn send(&mut self) -> Result<()> {
         for (receiver, unsent) in self.receivers.iter_mut().zip(&mut self.unsent) {
             if unsent.is_empty() {
                 continue;
@@ -155,31 +143,27 @@ impl Session {
                         .with_context(|| format!("{} cannot send", receiver.person.name));
                 }
             }
-            is_held_up |= !unsent.is_empty();
         }
-        Ok(is_held_up)
+        Ok(())
     }
 
-    /// Waits until something arrives, but for at most `milliseconds`, and checks everything that has arrived. Calls
-    /// `heard` with the numbers of the messages that a receiver has received from the first sender.
+    /// Checks everything that has arrived, without waiting. Calls `heard` with the numbers of the messages that a
+    /// receiver has received from the first sender. Returns whether something has arrived.
     ///
     /// # Errors
     /// Returns [`Found`] if a receiver receives a wrong message, or if nothing has arrived for a long time. Returns
     /// another error if a receiver was disconnected.
-    pub fn turn(&mut self, milliseconds: u16, heard: &mut impl FnMut(Range<u64>)) -> Result<()> {
-        let count = match self.epoll.wait(&mut self.events, milliseconds) {
-            // After Ctrl-Z and `fg`, the system interrupts the wait.
+    pub fn turn(&mut self, heard: &mut impl FnMut(Range<u64>)) -> Result<bool> {
+        let count = match self.epoll.wait(&mut self.events, EpollTimeout::ZERO) {
+            // After Ctrl-Z and `fg`, the system interrupts the call.
             Err(Errno::EINTR) => 0,
             count => count?,
         };
+        if count == 0 {
+            // On a machine with one processor, the server needs it now.
+            thread::yield_now();
+        }
         for at in 0..count {
-            if self.events[at].data() == TIMER {
-                if let Some(timer) = &self.timer {
-                    // The timer stays readable until its count of expirations is read.
-                    let _ = timer.wait();
-                }
-                continue;
-            }
             let receiver = &mut self.receivers[usize::try_from(self.events[at].data())?];
             let before = receiver.ear.next[0];
             receiver.receive(&mut self.ledger, &mut self.bytes)?;
@@ -205,7 +189,7 @@ impl Session {
             };
             bail!(Found { mistake: Mistake::Stalled, sentence });
         }
-        Ok(())
+        Ok(count > 0)
     }
 
     /// Checks that no receiver has received more than was sent. Returns the people who have read nothing since they

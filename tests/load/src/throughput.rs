@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use nix::time::{ClockId, clock_gettime};
 
 use crate::people::was_disconnected;
 use crate::session::{People, Session};
@@ -16,12 +15,6 @@ pub const WINDOW: u64 = 64;
 
 /// The time before the measurement, during which buffers grow and threads start.
 const WARM_UP: Duration = Duration::from_millis(200);
-
-/// The longest wait, in milliseconds, before the clock is checked again.
-const LOOK_AGAIN: u16 = 50;
-
-/// The longest wait, in milliseconds, before a sender whose socket was full tries again.
-const SEND_AGAIN: u16 = 1;
 
 /// The number of bytes that must be sent to each client that is not reading. The system's buffers hold about 4 MB.
 /// Until these buffers are full, a server cannot detect that a client is not reading.
@@ -35,10 +28,8 @@ const LONGEST: Duration = Duration::from_secs(20);
 pub struct Outcome {
     /// Messages delivered per second.
     pub rate: f64,
-    /// The processor time that the server used per second, in seconds.
-    pub server_cpu: f64,
-    /// The processor time that the load generator used per second, in seconds.
-    pub own_cpu: f64,
+    /// The share of the time, from 0 to 1, in which the load generator had something to do.
+    pub load: f64,
     /// The number of bytes that were sent to each receiver.
     pub sent: u64,
     /// The number of clients that were disconnected because they were not reading.
@@ -47,43 +38,31 @@ pub struct Outcome {
 
 /// The values of the counters at one moment.
 struct Reading {
-    at: Instant,
+    at: Duration,
     deliveries: u64,
-    server_cpu: Duration,
-    own_cpu: Duration,
+    /// The time in which the load generator had nothing to do.
+    idle: Duration,
 }
 
-/// Puts the server at `address` under load for `time`. `server_cpu` returns the processor time that the server has used
-/// so far.
+/// Puts the server at `address` under load for `time`.
 ///
 /// # Errors
 /// Returns an error if a receiver receives a wrong message or no message, or is disconnected.
-pub fn measure(
-    address: SocketAddr,
-    wire: Wire,
-    people: People,
-    time: Duration,
-    server_cpu: impl Fn() -> Result<Duration>,
-) -> Result<Outcome> {
+pub fn measure(address: SocketAddr, wire: Wire, people: People, time: Duration) -> Result<Outcome> {
     let mut session = Session::begin(address, wire, people, WINDOW)?;
-    let reading = |session: &Session| -> Result<Reading> {
-        let own_cpu = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into();
-        let (at, deliveries) = (Instant::now(), session.ledger.deliveries());
-        Ok(Reading { at, deliveries, server_cpu: server_cpu()?, own_cpu })
-    };
     let is_enough = |session: &Session, since: Duration| {
         let waits = people.deaf > 0 && session.ledger.sent() < SENT_TO_THE_DEAF;
         since >= time && (!waits || since >= LONGEST)
     };
-    let (mut first, mut last) = (None, None);
+    let (mut first, mut last, mut idle) = (None, None, Duration::ZERO);
     let begin = Instant::now();
     loop {
-        let since = begin.elapsed();
-        if first.is_none() && since >= WARM_UP {
-            first = Some(reading(&session)?);
-        }
-        if last.is_none() && first.is_some() && is_enough(&session, since.saturating_sub(WARM_UP)) {
-            last = Some(reading(&session)?);
+        let at = begin.elapsed();
+        let reading = Reading { at, deliveries: session.ledger.deliveries(), idle };
+        if first.is_none() && at >= WARM_UP {
+            first = Some(reading);
+        } else if last.is_none() && is_enough(&session, at.saturating_sub(WARM_UP)) {
+            last = Some(reading);
             session.stop();
         }
         if last.is_some() && session.ledger.is_settled() {
@@ -92,21 +71,18 @@ pub fn measure(
         if last.is_none() {
             session.say_all();
         }
-        let is_held_up = session.send()?;
-        session.turn(if is_held_up { SEND_AGAIN } else { LOOK_AGAIN }, &mut |_| ())?;
+        session.send()?;
+        if !session.turn(&mut |_| ())? {
+            idle += begin.elapsed().saturating_sub(at);
+        }
     }
     let (first, last) = first.zip(last).context("the run ended before the measurement began")?;
     let sent = session.ledger.sent();
     let deaf = session.end()?.into_iter().map(was_disconnected);
     let disconnected = deaf.collect::<Result<Vec<_>>>()?.into_iter().filter(|was| *was).count();
-    let seconds = (last.at - first.at).as_secs_f64();
+    let seconds = last.at.saturating_sub(first.at).as_secs_f64();
+    let idle = last.idle.saturating_sub(first.idle).as_secs_f64();
     #[allow(clippy::cast_precision_loss)]
     let deliveries = (last.deliveries - first.deliveries) as f64;
-    Ok(Outcome {
-        rate: deliveries / seconds,
-        server_cpu: last.server_cpu.saturating_sub(first.server_cpu).as_secs_f64() / seconds,
-        own_cpu: last.own_cpu.saturating_sub(first.own_cpu).as_secs_f64() / seconds,
-        sent,
-        disconnected,
-    })
+    Ok(Outcome { rate: deliveries / seconds, load: 1.0 - idle / seconds, sent, disconnected })
 }

@@ -20,7 +20,7 @@ use crate::journal::unwritten::{first_unwritten, unwritten_stages};
 use crate::journal::visible::visible;
 use crate::system::usage;
 
-/// If the load generator uses more than this share of its processor's time, it may limit the measured rates.
+/// If the load generator is busy for more than this share of the time, it may limit the measured rates.
 const BUSY: f64 = 0.97;
 
 /// A server whose processor time does not change for this long has finished its work.
@@ -128,8 +128,7 @@ fn note(measurement: Measurement, name: &str, all: &[Measured]) -> Vec<String> {
     let mut notes = Vec::new();
     if Spread::of(all.iter().map(|one| one.load)).is_some_and(|load| load.median > BUSY) {
         notes.push(format!(
-            "{what}, {name}: the load generator used almost all of its processor's time, so it may \
-             limit the rate"
+            "{what}, {name}: the load generator was almost never idle, so it may limit the rate"
         ));
     }
     if deaf > 0 {
@@ -209,15 +208,14 @@ fn put_under_load(
     match measurement {
         Measurement::Throughput { senders, receivers, deaf } => {
             let people = People { senders, receivers, deaf };
-            let cpu = || Ok(usage::cpu_time(server.pid()));
-            let outcome = match throughput::measure(address, wire, people, plan.time, cpu) {
+            let outcome = match throughput::measure(address, wire, people, plan.time) {
                 Err(error) if deaf > 0 && is_stalled(&error) => {
                     return Ok(Measured { values: vec![None], ..Measured::default() });
                 }
                 outcome => outcome?,
             };
             let disconnected = (outcome.sent >= NOTICEABLE).then_some(outcome.disconnected);
-            Ok(Measured { values: vec![Some(outcome.rate)], load: outcome.own_cpu, disconnected })
+            Ok(Measured { values: vec![Some(outcome.rate)], load: outcome.load, disconnected })
         }
         Measurement::Latency { receivers } => {
             let outcome = latency::measure(address, wire, receivers, LATENCY_RATE, plan.time)?;
