@@ -206,10 +206,13 @@ impl Outbox {
     /// Sends the pieces. Returns the total number of bytes that the socket has accepted.
     fn send(&self, pieces: &[Bytes]) -> io::Result<usize> {
         let Some(own_send) = self.send else {
-            let mut slices = [IoSlice::new(&[]); MAX_PIECES];
-            slices.iter_mut().zip(pieces).for_each(|(slice, piece)| *slice = IoSlice::new(piece));
-            return send_slices(&self.stream, &slices[..pieces.len()])
-                .or_else(|error| if may_try_again(&error) { Ok(0) } else { Err(error) });
+            let sent = if let [only] = pieces {
+                send_now(&self.stream, only)
+            } else {
+                let slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+                send_slices(&self.stream, &slices)
+            };
+            return sent.or_else(|error| if may_try_again(&error) { Ok(0) } else { Err(error) });
         };
         let all = if let [only] = pieces { only.clone() } else { pieces.concat().into() };
         let (mut sent, mut count) = (0, 1);

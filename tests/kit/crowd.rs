@@ -3,12 +3,15 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use grader::crowd::game::{Game, game};
+use grader::crowd::game::{Game, Limits as GameLimits, game, game_of};
 use grader::crowd::plan::{Extent, Plan};
 use grader::crowd::shrink::{Limits, shrink};
 use grader::crowd::slice::{MOST, slice};
+use grader::harness::Harness;
+use grader::journal::failure::Failure;
 use grader::journal::timeout::TIMEOUT;
 use grader::report::crowd::to_text;
+use grader::report::screens::screens;
 use grader::system::cargo::{BUILD_LIMIT, build};
 use grader::system::program::Runnable;
 use predicates::prelude::*;
@@ -114,6 +117,44 @@ fn a_crowd_comes_to_the_finished_servers_and_not_to_an_unwritten_one() {
     crowd("2").arg("--finished").assert().success().stdout(contains("seeds 7 to 8"));
     crowd("2").assert().code(1).stderr(contains("stage 2.1 is not written yet"));
     crowd("5").assert().code(2).stderr(contains("there is no lab 5"));
+}
+
+/// A lab 1 server that disconnects the first client that says something, and prints `gone` when a client closes its
+/// connection.
+const THROWS_OUT: &str = r#"
+import selectors, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+ready = selectors.DefaultSelector()
+ready.register(listener, selectors.EVENT_READ)
+while True:
+    for key, _ in ready.select():
+        if key.fileobj is listener:
+            peer = listener.accept()[0]
+            peer.sendall(b"Welcome to this chatroom!\n")
+            ready.register(peer, selectors.EVENT_READ)
+            continue
+        peer = key.fileobj
+        if not peer.recv(65536):
+            print("gone", flush=True)
+        ready.unregister(peer)
+        peer.close()
+"#;
+
+/// When a rule is broken, the crowd closes all its connections. What the server prints then has nothing to do with the
+/// mistake.
+#[test]
+fn a_server_s_screen_ends_before_the_crowd_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("server.py");
+    fs::write(&file, THROWS_OUT).unwrap();
+    let server = Runnable::Command(format!("python3 {} {{port}}", file.display()));
+    let harness = Harness::new(server, Runnable::Missing(Failure::Grader("no client".into())), 1);
+    let limits = GameLimits { patience: TIMEOUT, limit: Duration::from_secs(8) };
+    let game = game_of(&harness, &Plan::new(1, EXTENT, 1), &limits, &|_| ()).unwrap();
+    assert!(game.played.violation.is_some());
+    for screen in screens(&harness.journal().events(), 100) {
+        assert!(!screen.lines.join("\n").contains("gone"), "{}", screen.lines.join("\n"));
+    }
 }
 
 /// When `cargo lab crowd` exits for any reason, the server exits as well.

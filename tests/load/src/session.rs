@@ -1,8 +1,8 @@
 //! People in a conversation: they send, receive, and check every byte that arrives.
 //!
 //! The load generator has only one thread so that it uses at most one processor and leaves the others to the server. This
-//! thread never sleeps. Otherwise, each send that wakes it would cost the server more time than the send itself, and luck
-//! would decide how many sends do so. On a network, a server never has to wake its clients.
+//! thread never sleeps. Otherwise, a send that has to wake it would take the server half as long again, and luck would
+//! decide how many sends have to. On a network, a server never wakes its clients.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -88,8 +88,9 @@ impl Session {
         let mut receivers = Vec::with_capacity(people.len());
         for (number, mut person) in people.into_iter().enumerate() {
             person.stream.set_nonblocking(true)?;
-            // A client that has replied to a prompt acknowledges later, and then on the server's processor: Linux
-            // considers its connection interactive. All clients begin in the same state, also the relay's.
+            // On an interactive connection, Linux acknowledges later and then on the server's processor. A client that
+            // has replied to a prompt is interactive, but the relay has no prompt. This call makes all connections
+            // equal (TCP_QUICKACK in tcp(7)).
             SockRef::from(&person.stream).set_tcp_quickack(true)?;
             epoll.add(&person.stream, EpollEvent::new(EpollFlags::EPOLLIN, number as u64))?;
             let begun = std::mem::take(&mut person.unread);

@@ -74,7 +74,8 @@ pub fn game_of(
     // If the system cannot tell whether the server is busy, the player only measures how long the server is silent.
     let is_busy = || process.is_running().unwrap_or(false);
     let Limits { patience, limit } = *limits;
-    let manner = Manner { patience, limit, is_busy: &is_busy, progress };
+    let found_wrong = || harness.journal().found_wrong();
+    let manner = Manner { patience, limit, is_busy: &is_busy, progress, found_wrong: &found_wrong };
     let begin = harness.journal().now();
     let played = play(plan, server.address(), &manner).map_err(|error| match error.kind() {
         ErrorKind::TimedOut => {
@@ -82,9 +83,6 @@ pub fn game_of(
         }
         _ => error.into(),
     })?;
-    if played.violation.is_some() {
-        harness.journal().found_wrong();
-    }
     let ended = process.status().map(|status| match status {
         WaitStatus::Exited(_, code) => format!("exit status {code}"),
         WaitStatus::Signaled(_, signal, _) => format!("terminated by {signal}"),

@@ -62,6 +62,9 @@ pub fn play(plan: &Plan, server: SocketAddr, manner: &Manner) -> io::Result<Play
         violation,
     };
     let begun = stage.plays(&plan.events, manner)?;
+    if stage.violation.is_some() {
+        (manner.found_wrong)();
+    }
     Ok(Played { record: stage.record, violation: stage.violation, begun })
 }
 

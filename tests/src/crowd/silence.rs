@@ -15,6 +15,8 @@ pub struct Manner<'a> {
     pub is_busy: &'a dyn Fn() -> bool,
     /// Called with the number of the plan's events that have begun so far.
     pub progress: &'a dyn Fn(usize),
+    /// Called when a rule is broken, before the connections are closed.
+    pub found_wrong: &'a dyn Fn(),
 }
 
 /// A busy server may be silent for this many times as long as a server that is not busy.
