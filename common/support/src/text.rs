@@ -75,8 +75,8 @@ pub fn has_invisible(name: &str) -> bool {
 }
 
 /// Returns a form of the name that is the same for all names that people would consider equal. Differences in case, in
-/// the encoding of accents (Normalization Form KC, Unicode Standard Annex #15), and in the spaces around the name are
-/// ignored.
+/// the encoding of accents (Normalization Form KC, Unicode Standard Annex #15), and in the number of spaces between and
+/// around the words of the name are ignored.
 ///
 /// Characters that only look alike remain different: the Cyrillic `а` is not the Latin `a`.
 ///

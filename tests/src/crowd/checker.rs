@@ -137,7 +137,12 @@ impl Checker {
                 person.is_welcome = true;
             }
             Heard::Connected if !person.is_welcome => {
-                return wrong(Rule::Unannounced, format!("{name} was welcomed before joining"));
+                let others = self.announcements.get(&(who, 0, true));
+                let others = others.map(|&join| self.state.others_got(who, 0, join));
+                let others = others.unwrap_or_default();
+                let sentence =
+                    format!("{name} was welcomed, but not told that {name} had joined{others}");
+                return wrong(Rule::Unannounced, sentence);
             }
             Heard::Refused => return wrong(Rule::Unanswered, format!("{name} was refused")),
             Heard::Entered { room, reference, .. } if person.unanswered_joins > 0 => {
@@ -187,8 +192,12 @@ impl Checker {
                 if person.unanswered_joins > 0 {
                     return (Rule::Unannounced, format!("{name} got a message before joining"));
                 }
+                let of_others =
+                    self.state.people.iter().find_map(|other| other.references.get(reference));
+                let room =
+                    of_others.map_or_else(|| "a room".to_owned(), |&room| Record::room_name(room));
                 let sentence =
-                    format!("{name} got a message from a room that {name} has not joined");
+                    format!("{name} got a message from {room}, which {name} has not joined");
                 (Rule::Stranger, sentence)
             })
         };
@@ -281,7 +290,8 @@ impl Checker {
         let person = &mut self.state.people[who];
         let is_welcome = person.is_welcome;
         let Some(member) = person.rooms.get_mut(&item.room) else {
-            let sentence = format!("{name} got a message from a room that {name} has not joined");
+            let room = if lab == 4 { Record::room_name(item.room) } else { "the group".to_owned() };
+            let sentence = format!("{name} got a message from {room}, which {name} has not joined");
             return wrong(Rule::Stranger, &[], sentence);
         };
         if item.is_late {

@@ -81,7 +81,7 @@ impl State {
                         }
                         ItemKind::Text(_) => format!("a message from {sender}"),
                     };
-                    let others = self.others_got(who, number);
+                    let others = self.others_got(who, item.room, number);
                     let sentence = format!("{name} was a member, but did not get {what}{others}");
                     let mut violation = Violation::lacking(rule, who, sentence);
                     violation.items.push(number);
@@ -114,15 +114,22 @@ impl State {
         was_member && (!has_vanished || is_noticed || self.first_seen[number].is_some())
     }
 
-    /// Returns words that say how many other people got a message. If it is always the same number, the server may have a
-    /// limit.
-    fn others_got(&self, who: usize, number: usize) -> String {
-        let got =
-            |person: &Person| person.rooms.values().any(|member| member.got.contains(&number));
+    /// Returns words that say how many other people in a room got a message, and whether all of them came earlier. If so, the server
+    /// may have a limit, or it may forget the newest member.
+    pub fn others_got(&self, who: usize, room: usize, number: usize) -> String {
+        let asked = |person: &Person| person.rooms.get(&room).map(|member| member.asked);
+        let got = |person: &&Person| {
+            person.rooms.get(&room).is_some_and(|member| member.got.contains(&number))
+        };
         let others = self.people.iter().enumerate().filter(|(other, _)| *other != who);
-        match others.filter(|(_, person)| got(person)).count() {
+        let others: Vec<_> = others.map(|(_, person)| person).filter(got).collect();
+        let came_earlier = others.iter().all(|other| asked(other) < asked(&self.people[who]));
+        match others.len() {
             0 => String::new(),
             1 => "; 1 other person got it".to_owned(),
+            count if came_earlier => {
+                format!("; the {count} other people who got it had all come earlier")
+            }
             count => format!("; {count} other people got it"),
         }
     }
@@ -137,7 +144,7 @@ impl State {
         let who = *present.iter().find(deaf)?;
         let call = |item: &Item| item.who != who && !item.is_late;
         let number = record.items.iter().rposition(call)?;
-        let others = self.others_got(who, number);
+        let others = self.others_got(who, 0, number);
         let sentence = format!("{} is connected, but got no message{others}", record.name(who));
         let mut violation = Violation::lacking(Rule::Lost, who, sentence);
         violation.expected = Some(record.expected(&record.items[number], ""));

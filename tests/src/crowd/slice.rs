@@ -165,6 +165,14 @@ impl Slicer<'_> {
             };
             chosen.extend(last(end, &is_ask));
         }
+        if violation.rule == Rule::Stranger {
+            // The replies say which rooms the person is in.
+            let is_reply = |at: &usize| {
+                let what = &record.entries[*at].what;
+                of(violation.who)(*at) && matches!(what, What::Got(Heard::Entered { .. }, _))
+            };
+            chosen.extend((0..end).filter(is_reply));
+        }
         if matches!(violation.rule, Rule::ThrownOut | Rule::Unanswered | Rule::Unsaid) {
             let of_person =
                 (0..end).rev().filter(|at| of(violation.who)(*at) && self.is_message(*at));

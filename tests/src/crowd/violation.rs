@@ -23,7 +23,7 @@ pub enum Rule {
     AfterLeaving,
     /// Members stay members until they leave: the server neither closes the connection nor sends an error.
     ThrownOut,
-    /// The server replies to each request to join or leave.
+    /// The server grants each request to join or leave, and replies to it.
     Unanswered,
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Rule {
             Self::Unannounced => "a join is announced before the first message",
             Self::AfterLeaving => "no message arrives from or for a former member",
             Self::ThrownOut => "a member stays a member until it leaves",
-            Self::Unanswered => "joining and leaving are acknowledged",
+            Self::Unanswered => "each request to join or leave is granted",
         })
     }
 }

@@ -3,6 +3,7 @@
 mod story;
 
 use self::story::{ANN, BOB, CID, Story};
+use super::checker::check;
 use super::record::{ItemKind, Way, What};
 use super::violation::Rule::*;
 
@@ -28,6 +29,23 @@ fn everybody_gets_what_is_said() {
     story.says(ANN, "hi");
     story.of(BOB, "ann", "hi");
     story.ends(Some((Lost, CID)));
+}
+
+#[test]
+fn a_limit_of_receivers_can_be_guessed() {
+    for (misses, hint) in [
+        (CID, "; the 2 other people who got it had all come earlier"),
+        (BOB, "; 2 other people got it"),
+    ] {
+        let mut story = Story::group();
+        story.says(ANN, "hi");
+        for who in [ANN, BOB, CID].into_iter().filter(|who| *who != misses) {
+            story.gets(who, "ann: hi\n");
+        }
+        story.add(ANN, What::Calm);
+        let sentence = check(&story.0).unwrap().sentence;
+        assert!(sentence.ends_with(hint), "{sentence}");
+    }
 }
 
 #[test]
