@@ -140,8 +140,9 @@ impl Checker {
                 let others = self.announcements.get(&(who, 0, true));
                 let others = others.map(|&join| self.state.others_got(who, 0, join));
                 let others = others.unwrap_or_default();
-                let sentence =
-                    format!("{name} was welcomed, but not told that {name} had joined{others}");
+                let sentence = format!(
+                    "{name} was welcomed, but did not get {name}'s own announcement{others}"
+                );
                 return wrong(Rule::Unannounced, sentence);
             }
             Heard::Refused => return wrong(Rule::Unanswered, format!("{name} was refused")),
