@@ -1,12 +1,15 @@
 # Unusual: Python with GNU readline and the nickname in the prompt.
 
 import os
+import queue
 import readline
 import select
+import signal
 import socket
 import sys
 import termios
 import threading
+import time
 from unicodedata import category
 
 SILENCE = 0.05
@@ -16,15 +19,32 @@ saved = termios.tcgetattr(0)
 prompt = ""
 is_typing = False
 has_left = False
+is_showing = False
+texts = queue.SimpleQueue()
 joined = threading.Event()
 
 
 def show(text):
-    """Shows a line above the one that is being typed."""
-    text = "".join("\ufffd" if category(c) == "Cc" else c for c in text)
-    again = prompt + readline.get_line_buffer() if is_typing else ""
-    sys.stdout.write(f"\r\x1b[K{text}\n{again}")
-    sys.stdout.flush()
+    """Lets the main thread show a line. Only this thread may look at readline's buffer, or the program may crash."""
+    texts.put(text)
+    while not texts.empty():
+        # If the signal arrives just before readline waits for a key, only the next one interrupts it.
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        time.sleep(0.005)
+
+
+def show_all(*_):
+    """Shows the lines above the one that is being typed."""
+    global is_showing
+    if is_showing:
+        return
+    is_showing = True
+    while not texts.empty():
+        text = "".join("\ufffd" if category(c) == "Cc" else c for c in texts.get())
+        again = prompt + readline.get_line_buffer() if is_typing else ""
+        sys.stdout.write(f"\r\x1b[K{text}\n{again}")
+        sys.stdout.flush()
+    is_showing = False
 
 
 def messages(connection):
@@ -67,6 +87,7 @@ def receive(connection, nickname):
 
 def main():
     global prompt, is_typing, has_left
+    signal.signal(signal.SIGUSR1, show_all)
     try:
         nickname = ""
         while not nickname.strip():

@@ -3,9 +3,12 @@
 With a second argument, the client is wrong: the text that it shows before a message is not a decoration.
 """
 
+import queue
 import readline
+import signal
 import sys
 import termios
+import threading
 import time
 
 import chat
@@ -17,6 +20,8 @@ class Screen:
     def __init__(self):
         self.found = termios.tcgetattr(0)
         self.prompt, self.nickname, self.is_typing, self.has_begun = "", "", False, False
+        self.texts, self.is_showing = queue.SimpleQueue(), False
+        signal.signal(signal.SIGUSR1, self.show_all)
 
     def ask(self, prompt):
         self.prompt, self.is_typing = prompt, True
@@ -29,9 +34,24 @@ class Screen:
         return line
 
     def show(self, text):
-        again = self.prompt + readline.get_line_buffer() if self.is_typing else ""
-        sys.stdout.write(f"\r\x1b[K{self.decorated(text)}\n{again}")
-        sys.stdout.flush()
+        """Lets the main thread show a line. Only this thread may look at readline's buffer, or the program may crash."""
+        self.texts.put(text)
+        while not self.texts.empty():
+            # If the signal arrives just before readline waits for a key, only the next one interrupts it.
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            time.sleep(0.005)
+
+    def show_all(self, *_):
+        """Shows the lines above the one that is being typed."""
+        if self.is_showing:
+            return
+        self.is_showing = True
+        while not self.texts.empty():
+            text = self.decorated(self.texts.get())
+            again = self.prompt + readline.get_line_buffer() if self.is_typing else ""
+            sys.stdout.write(f"\r\x1b[K{text}\n{again}")
+            sys.stdout.flush()
+        self.is_showing = False
 
     def decorated(self, text):
         speaker, colon, _ = text.partition(": ")
