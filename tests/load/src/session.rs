@@ -1,8 +1,8 @@
 //! People in a conversation: they send, receive, and check every byte that arrives.
 //!
-//! The load generator has only one thread so that it uses at most one processor and leaves the others to the server. This
-//! thread never sleeps. Otherwise, a send that has to wake it would take the server half as long again, and luck would
-//! decide how many sends have to. On a network, a server never wakes its clients.
+//! The load generator has only one thread so that it uses at most one processor and leaves the others to the server.
+//! During a session, this thread never sleeps. Otherwise, a send that has to wake it would take the server half as long
+//! again, and luck would decide how many sends have to. On a network, a server never wakes its clients.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;

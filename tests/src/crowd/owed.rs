@@ -114,8 +114,8 @@ impl State {
         was_member && (!has_vanished || is_noticed || self.first_seen[number].is_some())
     }
 
-    /// Returns words that say how many other people in a room got a message, and whether all of them came earlier. If so, the server
-    /// may have a limit, or it may forget the newest member.
+    /// Returns words that say how many other people in a room got a message, and whether all of them came earlier. If so,
+    /// the server may have a limit, or it may forget the newest member.
     pub fn others_got(&self, who: usize, room: usize, number: usize) -> String {
         let asked = |person: &Person| person.rooms.get(&room).map(|member| member.asked);
         let got = |person: &&Person| {

@@ -20,6 +20,9 @@ use crate::wire::script::{End, Script, text};
 /// The maximum time for a client to exit after its connection or its input has ended.
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// How long a person who has pressed Ctrl-D waits before pressing it again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// The maximum memory of a client, in KiB.
 const MAX_MEMORY: usize = 64 * 1024;
 
@@ -130,12 +133,12 @@ impl Host {
         sent: usize,
     ) -> Result<(), String> {
         let end = Instant::now() + LIMIT;
-        let mut looks = 0;
+        let mut pressed = Instant::now();
         let status = loop {
-            looks += 1;
             // Ctrl-D may get lost while the program is changing the terminal's mode, so the person presses it again.
-            if looks % 2000 == 0 && input.as_ref().is_some_and(|input| input.has_left) {
+            if pressed.elapsed() > AGAIN && input.as_ref().is_some_and(|input| input.has_left) {
                 input = leave(input);
+                pressed = Instant::now();
             }
             // A client that is still sending must not have to wait.
             if let Some(mut stream) = stream.as_ref() {
