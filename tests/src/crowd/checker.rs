@@ -195,11 +195,8 @@ impl Checker {
                 }
                 let of_others =
                     self.state.people.iter().find_map(|other| other.references.get(reference));
-                let room =
-                    of_others.map_or_else(|| "a room".to_owned(), |&room| Record::room_name(room));
-                let sentence =
-                    format!("{name} got a message from {room}, which {name} has not joined");
-                (Rule::Stranger, sentence)
+                let room = of_others.map(|&room| Record::room_name(room));
+                (Rule::Stranger, from_outside(name, room.as_deref().unwrap_or("a room")))
             })
         };
         let (number, room) = match heard {
@@ -292,8 +289,7 @@ impl Checker {
         let is_welcome = person.is_welcome;
         let Some(member) = person.rooms.get_mut(&item.room) else {
             let room = if lab == 4 { Record::room_name(item.room) } else { "the group".to_owned() };
-            let sentence = format!("{name} got a message from {room}, which {name} has not joined");
-            return wrong(Rule::Stranger, &[], sentence);
+            return wrong(Rule::Stranger, &[], from_outside(name, &room));
         };
         if item.is_late {
             let sentence = format!("{name} got a message that {sender} sent after leaving");
@@ -347,6 +343,10 @@ impl Checker {
             _ => None,
         }
     }
+}
+
+fn from_outside(name: &str, room: &str) -> String {
+    format!("{name} got a message from {room}, which {name} has not joined")
 }
 
 /// Returns the most recently sent message text that resembles this text, contains it, or is part of it.
