@@ -91,7 +91,10 @@ pub struct Outbox {
     gathered: Vec<Bytes>,
     /// The total number of bytes in `gathered`.
     length: usize,
-    backlog: Arc<Backlog>,
+    /// `None` until the peer is behind for the first time. Most peers never are, so sending needs no lock. In a
+    /// broadcast to many peers, locks would take a noticeable part of the time, because their memory is not in the
+    /// processor's cache.
+    backlog: Option<Arc<Backlog>>,
 }
 
 type Send = fn(&TcpStream, &[u8]) -> io::Result<usize>;
@@ -123,7 +126,7 @@ impl Outbox {
         let _ = socket.set_tcp_keepalive(&keepalive.with_retries(4));
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(GONE));
-        Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: Arc::default() }
+        Self { stream, send: None, gathered: Vec::new(), length: 0, backlog: None }
     }
 
     /// Like [`Outbox::new`], but sends with `send`, which must not block. `send` returns how many bytes the socket has
@@ -154,7 +157,7 @@ impl Outbox {
         // If `send` panics, the outbox must not send these pieces again when it is dropped.
         let mut pieces = mem::take(&mut self.gathered);
         if let Err(why) = self.send_or_queue(&pieces) {
-            self.backlog.lock().forget();
+            self.backlog.get_or_insert_default().lock().forget();
             if let (Some(why), Ok(peer)) = (why, self.stream.peer_addr()) {
                 log(&format!("{peer} {why}: disconnected"));
             }
@@ -166,14 +169,19 @@ impl Outbox {
     }
 
     /// Returns an error if the peer must be disconnected. If the reason should be logged, the error contains it.
-    fn send_or_queue(&self, pieces: &[Bytes]) -> Result<(), Option<&'static str>> {
-        let mut backlog = self.backlog.lock();
-        if backlog.gone {
-            return Ok(());
-        }
-        let mut sent = if backlog.has_writer { 0 } else { self.send(pieces).map_err(|_| None)? };
+    fn send_or_queue(&mut self, pieces: &[Bytes]) -> Result<(), Option<&'static str>> {
+        let must_wait = self.backlog.as_ref().is_some_and(|backlog| {
+            let backlog = backlog.lock();
+            backlog.has_writer || backlog.gone
+        });
+        let mut sent = if must_wait { 0 } else { self.send(pieces).map_err(|_| None)? };
         let rest = self.length - sent;
         if rest == 0 {
+            return Ok(());
+        }
+        let shared = self.backlog.get_or_insert_default();
+        let mut backlog = shared.lock();
+        if backlog.gone {
             return Ok(());
         }
         let length = backlog.bytes.len() + rest;
@@ -192,9 +200,9 @@ impl Outbox {
             backlog.bytes.extend(&piece[skipped..]);
         }
         WAITING.fetch_add(rest, Ordering::Relaxed);
-        self.backlog.changed.notify_one();
+        shared.changed.notify_one();
         if !backlog.has_writer {
-            let (stream, shared) = (Arc::clone(&self.stream), Arc::clone(&self.backlog));
+            let (stream, shared) = (Arc::clone(&self.stream), Arc::clone(shared));
             thread::Builder::new()
                 .spawn(move || shared.send(&stream))
                 .map_err(|_| Some("is behind, and no thread can be started for it"))?;
@@ -228,10 +236,13 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         self.flush();
-        let mut backlog = self.backlog.lock();
-        backlog.closing = true;
-        self.backlog.changed.notify_one();
-        if !backlog.has_writer {
+        let has_writer = self.backlog.as_ref().is_some_and(|shared| {
+            let mut backlog = shared.lock();
+            backlog.closing = true;
+            shared.changed.notify_one();
+            backlog.has_writer
+        });
+        if !has_writer {
             let _ = self.stream.shutdown(Shutdown::Write);
         }
     }
