@@ -145,7 +145,10 @@ impl State {
         let call = |item: &Item| item.who != who && !item.is_late;
         let number = record.items.iter().rposition(call)?;
         let others = self.others_got(who, 0, number);
-        let sentence = format!("{} is connected, but got no message{others}", record.name(who));
+        let name = record.name(who);
+        let sentence = format!(
+            "{name} is connected, but got none of the messages, not even the last one{others}"
+        );
         let mut violation = Violation::lacking(Rule::Lost, who, sentence);
         violation.expected = Some(record.expected(&record.items[number], ""));
         violation.items.push(number);

@@ -176,10 +176,12 @@ impl Ladder {
                 }
                 Kind::Note { lane, text, .. } => {
                     let room = columns.saturating_sub(at(*lane) + 2);
-                    // Near the right edge, there is more room for text on the left side of the lane.
+                    // Near the right edge, there is more room for text on the left side of the lane. The text hides
+                    // other lanes and may begin next to one of them, so it ends in a mark on its own lane.
                     if room < 24 && at(*lane) > CLOCK + 24 {
                         let text = cut(text, at(*lane) - CLOCK - 2);
                         row.put(at(*lane) - 1 - text::width(&text), &text);
+                        row.put(at(*lane), "┤");
                     } else {
                         row.put(at(*lane) + 2, &cut(text, room));
                     }
