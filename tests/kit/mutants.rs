@@ -169,7 +169,7 @@ fn judge(kit: &Path, grader: &Grader, mutant: &Mutant) -> (Vec<String>, String) 
 fn is_as_it_was(mutant: &Mutant, report: &str) -> bool {
     let name = mutant.name.as_str();
     let mut settings = insta_settings();
-    // When reports are recorded, the parts that vary are recorded as well. Otherwise, the book would keep their old words.
+    // When reports are recorded, the parts that vary are recorded, too. Otherwise, the book would keep their old words.
     if env::var("INSTA_UPDATE").as_deref() != Ok("always") {
         settings.set_comparator(Box::new(Steady { varies: mutant.varies }));
     }

@@ -352,3 +352,27 @@ fn lanes(
     }
     (lanes, left_out.into_iter().map(ToOwned::to_owned).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Ladder, Row};
+
+    #[test]
+    fn a_text_is_next_to_its_lane() {
+        let shows = |lane, text: &str| {
+            Row::new(None, Kind::Note { lane, text: text.to_owned(), is_typed: false })
+        };
+        let text = "[alice] : beacon ginger bottle-446⏎";
+        let ladder = Ladder {
+            lab: 3,
+            lanes: ["alice", "bob", "server", "carol"].map(str::to_owned).into(),
+            rows: vec![shows(1, text), shows(3, text)],
+            left_out: Vec::new(),
+        };
+        let drawing = ladder.to_text(80);
+        let lines: Vec<_> = drawing.lines().collect();
+        assert!(lines[1].contains(&format!("│ {text}")), "{drawing}");
+        // Near the right edge, the text ends at its lane.
+        assert!(lines[2].ends_with(&format!("{text} ┤")), "{drawing}");
+    }
+}
